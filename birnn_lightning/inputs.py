@@ -1,0 +1,79 @@
+"""Whatever a caller passes as inputs becomes masked tensors of the right type, or a clear error."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from birnn_lightning.nn.masks import Masked, check_mask, mask_from_lengths, merge_masks
+from birnn_lightning.nn.specs import ModelSpec, Node
+
+Array: TypeAlias = Tensor | np.ndarray
+Arrays: TypeAlias = Array | Sequence[Array]
+
+
+def as_list(arrays: Arrays) -> list[Array]:
+    """Several inputs as they are, a single one as a list of one."""
+    return list(arrays) if isinstance(arrays, list | tuple) else [arrays]  # type: ignore[list-item]
+
+
+def masked_inputs(
+    spec: ModelSpec,
+    inputs: Arrays,
+    lengths: Array | None,
+    mask: Array | None,
+    like: Tensor,
+) -> list[Masked]:
+    """One masked tensor an input node.
+
+    Args:
+        spec: whose inputs they are.
+        inputs: one array, or a list of one an input node.
+        lengths: ``(batch,)``: valid steps of right-padded sequences; of the first input.
+        mask: ``(batch, time)`` bool, True where valid; of the first input. Given both, a step is
+            valid where both say so.
+        like: a parameter: features take its type, everything its device.
+
+    Raises:
+        ValueError: the number of inputs, a shape or a type does not fit.
+    """
+    arrays = as_list(inputs)
+    if len(arrays) != len(spec.inputs):
+        raise ValueError(f"the model has {len(spec.inputs)} inputs; got {len(arrays)}.")
+    tensors = [
+        _to_tensor(node, array, like) for node, array in zip(spec.inputs, arrays, strict=True)
+    ]
+    first = tensors[0]
+    if (lengths is not None or mask is not None) and first.dim() < 2:
+        raise ValueError("lengths and mask need a first input with a time axis.")
+    valid = None
+    if lengths is not None:
+        valid = mask_from_lengths(torch.as_tensor(lengths, device=like.device), first.shape[1])
+        if len(valid) != len(first):
+            raise ValueError(f"lengths must have {len(first)} elements; got {len(valid)}.")
+    if mask is not None:
+        mask = torch.as_tensor(mask, device=like.device)
+        check_mask(mask, *first.shape[:2])
+        valid = merge_masks(valid, mask)
+    return [Masked(first, valid), *(Masked(tensor) for tensor in tensors[1:])]
+
+
+def _to_tensor(node: Node, array: Array, like: Tensor) -> Tensor:
+    """An input as a tensor of the node's type, its shape checked."""
+    shape, dtype = node.layer.output_shape(), getattr(node.layer, "dtype", "float")
+    tensor = torch.as_tensor(array)
+    fits = tensor.dim() == len(shape) + 1 and all(
+        want in (None, size) for want, size in zip(shape, tensor.shape[1:], strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in ("batch", *shape))
+        raise ValueError(
+            f"input {node.name!r} must have the shape ({wanted}); got {tuple(tensor.shape)}."
+        )
+    if dtype != "int64":
+        return tensor.to(device=like.device, dtype=like.dtype)
+    if tensor.is_floating_point() and not torch.equal(tensor, tensor.round()):
+        raise ValueError(f"input {node.name!r} must hold whole tokens; got fractions.")
+    return tensor.to(device=like.device, dtype=torch.int64)

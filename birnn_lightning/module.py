@@ -1,0 +1,330 @@
+"""A sequence classifier is a model spec under the Lightning Trainer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from birnn_lightning.checkpoint import read_checkpoint
+from birnn_lightning.data.batch import Batch
+from birnn_lightning.data.preprocessing import Preprocessing, preprocessing_from_config
+from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
+from birnn_lightning.losses import TASKS, Task, sequence_loss
+from birnn_lightning.metrics import StageMetrics
+from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel
+from birnn_lightning.nn.specs import ModelSpec
+from birnn_lightning.optim import OptimizerConfig
+
+
+class SequenceClassifier(L.LightningModule):
+    """Classifies sequences, or every step of them, with any model spec.
+
+    The checkpoint holds primitives and tensors alone: spec, settings, and the preprocessing (the
+    vocabulary, the normalisation) of the data module it was trained with.
+
+    Args:
+        spec: the model; its last layer's size is the number of classes (1 for binary).
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``.
+        class_weights: factor of the loss by class; the mean still divides by the examples.
+        label_smoothing: from 0 to 1: how far labels move towards the uniform distribution.
+        engine: ``auto``, or the engine that every recurrent layer shall use.
+        optimizer: the fields of `OptimizerConfig`.
+
+    Attributes:
+        model: the torch module.
+        preprocessing: turns raw examples into batches; None until trained with a data module.
+        confusion: the confusion matrix ``(C, C)`` (rows true) after a test; None before.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        task: Task = "multiclass",
+        *,
+        class_weights: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+        engine: str = "auto",
+        **optimizer: Any,
+    ) -> None:
+        """Builds and initialises the model."""
+        super().__init__()
+        self.optimizer_config = OptimizerConfig(**optimizer)
+        self.task: Task = task
+        self.label_smoothing = label_smoothing
+        self.engine = engine
+        self.model = SequenceModel(spec)
+        self.output_shape = spec.shapes()[spec.output.name]
+        self._check_settings(class_weights)
+        weights = None if class_weights is None else torch.tensor(class_weights)
+        self.register_buffer("class_weights", weights, persistent=False)
+        for layer in self.recurrent_layers.values():
+            layer.requested_engine = engine
+            layer.engine()
+        self.metrics = StageMetrics(task, self.num_classes)
+        self.confusion: Tensor | None = None
+        self.preprocessing: Preprocessing | None = None
+        self.hparams.update(self.to_config())
+
+    def _check_settings(self, class_weights: Sequence[float] | None) -> None:
+        """Raises ValueError where the settings do not fit the model."""
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}; got {self.task!r}.")
+        if self.task == "binary" and self.output_shape[-1] != 1:
+            raise ValueError(
+                f"a binary task needs a last layer of size 1; got {self.output_shape[-1]}. "
+                "Use task 'multiclass'."
+            )
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1); got {self.label_smoothing}.")
+        if class_weights is not None and len(class_weights) != self.num_classes:
+            raise ValueError(
+                f"class_weights must have {self.num_classes} numbers, one a class; "
+                f"got {len(class_weights)}."
+            )
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's spec."""
+        return self.model.spec
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: 2 for binary, else the size of the last layer."""
+        size = self.output_shape[-1]
+        assert size is not None
+        return 2 if self.task == "binary" else size
+
+    @property
+    def tagging(self) -> bool:
+        """Whether every step has a label."""
+        return len(self.output_shape) == 2
+
+    @property
+    def class_names(self) -> list[str]:
+        """The data's names of the classes, or their numbers."""
+        names = self.preprocessing.class_names if self.preprocessing else ()
+        return list(names) or [str(index) for index in range(self.num_classes)]
+
+    @property
+    def recurrent_layers(self) -> dict[str, RecurrentLayer]:
+        """The recurrent layers by node name, in the order of computation."""
+        layers = self.model.layers.items()
+        return {name: layer for name, layer in layers if isinstance(layer, RecurrentLayer)}
+
+    def forward(self, inputs: Arrays, lengths: Array | None = None, mask: Array | None = None) -> Tensor:
+        """The logits.
+
+        Args:
+            inputs: tokens ``(batch, time)`` or features ``(batch, time, input_size)``; a list for a
+                model of several inputs.
+            lengths: ``(batch,)``: valid steps of right-padded sequences, each at least 1.
+            mask: ``(batch, time)`` bool, True where a step is valid.
+
+        Returns:
+            ``(batch,)`` for binary, ``(batch, num_classes)`` otherwise; with a time axis after the
+            batch axis when every step has a label.
+
+        Raises:
+            ValueError: an argument's shape, type or value does not fit.
+        """
+        return self.masked_logits(inputs, lengths, mask).values
+
+    def masked_logits(self, inputs: Arrays, lengths: Array | None, mask: Array | None) -> Masked:
+        """The logits of `forward`, and the mask that belongs to their time axis."""
+        first = next(self.parameters())
+        logits, mask = self.model(masked_inputs(self.spec, inputs, lengths, mask, first))
+        return Masked(logits.squeeze(-1) if self.task == "binary" else logits, mask)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        inputs: Arrays,
+        lengths: Array | None = None,
+        mask: Array | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """What the Keras twin's ``predict`` returns: probabilities for a classifier.
+
+        Args:
+            inputs: see `forward`.
+            lengths: see `forward`.
+            mask: see `forward`.
+            batch_size: how many sequences are computed at once.
+
+        Returns:
+            ``(batch, 1)`` for binary, ``(batch, num_classes)`` otherwise; with a time axis after the
+            batch axis when every step has a label.
+        """
+        arrays = as_list(inputs)
+        was_training = self.training
+        self.eval()
+        try:
+            parts = []
+            for start in range(0, max(len(arrays[0]), 1), batch_size):
+                rows = slice(start, start + batch_size)
+                logits = self.forward(
+                    [array[rows] for array in arrays],
+                    None if lengths is None else lengths[rows],
+                    None if mask is None else mask[rows],
+                )
+                parts.append(self.probabilities(logits))
+        finally:
+            self.train(was_training)
+        outputs = torch.cat(parts).cpu()
+        if outputs.dtype == torch.bfloat16:  # which NumPy does not have
+            outputs = outputs.float()
+        return (outputs[..., None] if self.task == "binary" else outputs).numpy()
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The last layer's activation of the logits, in their shape."""
+        return self.model.activate(logits)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        return self._shared_step(batch, "train")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measures a batch."""
+        self._shared_step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measures a batch."""
+        self._shared_step(batch, "test")
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities, in the shape of the logits."""
+        batch = Batch(*batch)
+        return self.probabilities(self.forward(batch.inputs, mask=batch.mask))
+
+    def _shared_step(self, batch: Batch, stage: str) -> Tensor:
+        """Loss and metrics of one batch."""
+        inputs, labels, mask = Batch(*batch)
+        if labels is None:
+            raise ValueError(f"the {stage} batch has no labels; got inputs alone.")
+        logits, mask = self.masked_logits(inputs, None, mask)
+        mask = mask if self.tagging else None
+        if mask is not None:
+            labels = labels.masked_fill(~mask[(..., *(None,) * (labels.dim() - 2))], 0)
+        loss = sequence_loss(
+            self.task,
+            logits,
+            labels,
+            mask=mask,
+            class_weights=self.class_weights,
+            label_smoothing=self.label_smoothing,
+        )
+        outputs = self.probabilities(logits.detach().float())
+        self.metrics.update(stage, outputs, labels, mask)
+        weight = len(labels) if mask is None else int(mask.sum())
+        in_training = stage == "train"
+        self.log(
+            f"{stage}_loss",
+            loss,
+            on_step=in_training,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=weight,
+            sync_dist=not in_training,
+        )
+        return loss
+
+    def _log_metrics(self, stage: str) -> None:
+        self.log_dict(self.metrics.compute(stage), prog_bar=stage == "val", sync_dist=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's training metrics."""
+        self._log_metrics("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the validation metrics."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the test metrics and keeps the confusion matrix."""
+        self._log_metrics("test")
+        self.confusion = self.metrics.compute_confusion()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """What `OptimizerConfig` says, fused unless a gradient scaler forbids it."""
+        config = self.optimizer_config
+        optimizer = config.build(self.parameters(), fused=self.trainer.precision != "16-mixed")
+        if config.schedule == "constant" and not config.warmup_steps:
+            return optimizer
+        total = int(self.trainer.estimated_stepping_batches)
+        epochs = max(self.trainer.max_epochs or 1, 1)
+        schedule = config.build_schedule(optimizer, total, total // epochs)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def to_config(self) -> dict[str, Any]:
+        """The constructor's arguments as primitives; `from_config` is the inverse."""
+        weights = self.class_weights
+        return {
+            "spec": self.spec.to_config(),
+            "task": self.task,
+            "class_weights": None if weights is None else weights.tolist(),
+            "label_smoothing": self.label_smoothing,
+            "engine": self.engine,
+            **self.optimizer_config.to_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A freshly initialised classifier of this class from `to_config`'s primitives."""
+        classifier = cls.__new__(cls)
+        spec = ModelSpec.from_config(config["spec"])
+        # A preset's own constructor takes sizes; its checkpoint holds the spec they led to.
+        SequenceClassifier.__init__(classifier, **{**config, "spec": spec})
+        return classifier
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: Any = None, **overrides: Any
+    ) -> Self:
+        """The classifier that a checkpoint holds, with its preprocessing.
+
+        Args:
+            checkpoint_path: a ``.ckpt`` file; read with ``weights_only=True``.
+            map_location: where the tensors go, as in `torch.load`; default: the CPU.
+            **overrides: settings that replace the checkpoint's, e.g. ``learning_rate``.
+
+        Raises:
+            ValueError: not a checkpoint of this library.
+            FileNotFoundError: no such file.
+        """
+        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        classifier = cls.from_config({**checkpoint["hyper_parameters"], **overrides})
+        classifier.load_state_dict(checkpoint["state_dict"])
+        classifier.on_load_checkpoint(checkpoint)
+        return classifier
+
+    def on_train_start(self) -> None:
+        """Takes over what the data module fitted."""
+        self._adopt_preprocessing()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the preprocessing."""
+        self._adopt_preprocessing()
+        if self.preprocessing is not None:
+            checkpoint["preprocessing"] = self.preprocessing.to_config()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the preprocessing, and hands it to the trainer's data module."""
+        if "preprocessing" in checkpoint:
+            self.preprocessing = preprocessing_from_config(checkpoint["preprocessing"])
+            datamodule = self._datamodule()
+            if hasattr(datamodule, "preprocessing"):
+                datamodule.preprocessing = self.preprocessing
+
+    def _adopt_preprocessing(self) -> None:
+        fitted = getattr(self._datamodule(), "preprocessing", None)
+        if fitted is not None:
+            self.preprocessing = fitted
+
+    def _datamodule(self) -> Any:
+        trainer = self._trainer
+        return None if trainer is None else getattr(trainer, "datamodule", None)

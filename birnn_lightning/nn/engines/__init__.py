@@ -1,0 +1,6 @@
+"""An engine runs a recurrent layer's directions; a rule says which one serves a configuration."""
+
+from birnn_lightning.nn.engines.choice import ENGINES, EngineChoice, choose_engine
+from birnn_lightning.nn.engines.interface import Direction, Outcome
+
+__all__ = ["ENGINES", "Direction", "EngineChoice", "Outcome", "choose_engine"]

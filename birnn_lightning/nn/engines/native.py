@@ -1,0 +1,109 @@
+"""torch's own kernels (cuDNN, oneDNN, ATen), for every mask through compaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from birnn_lightning.nn.cells import State, Weights, cell_of
+from birnn_lightning.nn.engines.interface import Direction, Outcome
+from birnn_lightning.nn.masks import compact
+from birnn_lightning.nn.specs import Recurrent
+
+KERNELS = {
+    ("rnn", "tanh"): torch.rnn_tanh,
+    ("rnn", "relu"): torch.rnn_relu,
+    ("lstm", "tanh"): torch.lstm,
+    ("gru", "tanh"): torch.gru,
+}
+
+
+def obstacle(spec: Recurrent) -> str | None:
+    """Why torch has no kernel for a spec, or None where it has one."""
+    if (spec.cell, spec.activation) not in KERNELS:
+        return f"torch has no {spec.cell} kernel with activation {spec.activation!r}"
+    if spec.cell != "rnn" and spec.recurrent_activation != "sigmoid":
+        return f"torch has no kernel with recurrent activation {spec.recurrent_activation!r}"
+    if spec.cell == "gru" and not spec.reset_after:
+        return "torch has no GRU kernel with reset_after=False"
+    return None
+
+
+def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
+    """Runs a forward and a backward direction of equal settings in one call, others one by one."""
+    if _is_pair(directions):
+        return _run_kernel(directions, inputs, mask)
+    outcomes = []
+    for direction in directions:
+        if direction.spec.go_backwards:
+            flipped_mask = None if mask is None else mask.flip(1)
+            (outcome,) = _run_kernel([direction], inputs.flip(1), flipped_mask)
+            outcomes.append(Outcome(outcome.sequence.flip(1), outcome.state))
+        else:
+            outcomes.extend(_run_kernel([direction], inputs, mask))
+    return outcomes
+
+
+def _is_pair(directions: Sequence[Direction]) -> bool:
+    """Whether the directions are what torch calls bidirectional."""
+    if len(directions) != 2:
+        return False
+    first, second = (direction.spec for direction in directions)
+    return not first.go_backwards and second == replace(first, go_backwards=True)
+
+
+def _flat_weights(weights: Weights) -> list[Tensor]:
+    return [tensor for tensor in weights if tensor is not None]
+
+
+def _run_kernel(
+    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None
+) -> list[Outcome]:
+    """One kernel call: a forward direction, then perhaps its backward twin."""
+    spec = directions[0].spec
+    flat = [tensor for direction in directions for tensor in _flat_weights(direction.weights)]
+    initial = [torch.stack(states) for states in zip(*(d.state for d in directions), strict=True)]
+    options = (spec.use_bias, 1, 0.0, torch.is_grad_enabled(), len(directions) == 2)
+    kernel = KERNELS[spec.cell, spec.activation]
+    if mask is None:
+        sequence, *final = kernel(inputs, _hidden(spec, initial), flat, *options, True)
+        return _outcomes(sequence, final, len(directions))
+    compaction = compact(mask)
+    packed = pack_padded_sequence(
+        compaction.gather(inputs),
+        compaction.lengths.clamp(min=1).cpu(),
+        batch_first=True,
+        enforce_sorted=False,
+    )
+    initial = [state.index_select(1, packed.sorted_indices) for state in initial]
+    data, *final = kernel(packed.data, packed.batch_sizes, _hidden(spec, initial), flat, *options)
+    sequence, _ = pad_packed_sequence(
+        packed._replace(data=data), batch_first=True, total_length=inputs.shape[1]
+    )
+    final = [state.index_select(1, packed.unsorted_indices) for state in final]
+    sequence = torch.where(mask[..., None], compaction.scatter(sequence), 0)
+    outcomes = _outcomes(sequence, final, len(directions))
+    filled = compaction.lengths[:, None] > 0
+    return [
+        Outcome(outcome.sequence, _where(filled, outcome.state, direction.state))
+        for outcome, direction in zip(outcomes, directions, strict=True)
+    ]
+
+
+def _hidden(spec: Recurrent, states: list[Tensor]) -> Tensor | list[Tensor]:
+    """The kernels take a list of two states for the LSTM and one tensor otherwise."""
+    return states if len(cell_of(spec).states) == 2 else states[0]
+
+
+def _outcomes(sequence: Tensor, final: Sequence[Tensor], count: int) -> list[Outcome]:
+    """Splits the kernel's concatenated directions."""
+    return [
+        Outcome(part, tuple(state[index] for state in final))
+        for index, part in enumerate(sequence.chunk(count, dim=-1))
+    ]
+
+
+def _where(condition: Tensor, first: State, second: State) -> State:
+    return tuple(torch.where(condition, a, b) for a, b in zip(first, second, strict=True))

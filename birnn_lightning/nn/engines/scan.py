@@ -1,0 +1,36 @@
+"""The readable reference: one step after another, for every cell, activation and mask."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from birnn_lightning.nn.cells import activations_of, cell_of
+from birnn_lightning.nn.engines.interface import Direction, Outcome
+
+
+def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
+    """Runs each direction by itself; see `Engine` for the shapes."""
+    return [run_direction(direction, inputs, mask) for direction in directions]
+
+
+def run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> Outcome:
+    """Runs one direction; a masked step gives output 0 and leaves the state as it is."""
+    spec, weights, state = direction
+    step = cell_of(spec).step
+    activation, recurrent_activation = activations_of(spec)
+    projected = linear(inputs, weights.weight_ih, weights.bias_ih).unbind(1)
+    valid = None if mask is None else mask[..., None].unbind(1)
+    outputs: list[Tensor] = [state[0]] * len(projected)
+    times = range(len(projected))
+    for time in reversed(times) if spec.go_backwards else times:
+        new = step(projected[time], state, weights, activation, recurrent_activation)
+        if valid is None:
+            state = new
+            outputs[time] = state[0]
+        else:
+            here = valid[time]
+            state = tuple(torch.where(here, a, b) for a, b in zip(new, state, strict=True))
+            outputs[time] = torch.where(here, new[0], 0)
+    return Outcome(torch.stack(outputs, dim=1), state)

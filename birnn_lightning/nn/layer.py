@@ -1,0 +1,36 @@
+"""Every layer maps masked tensors to a masked tensor, and a spec to its layer."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import nn
+
+from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.specs import LayerSpec, Shape
+
+LayerBuilder = Callable[..., "Layer"]
+_BUILDERS: dict[type[LayerSpec], LayerBuilder] = {}
+_B = TypeVar("_B", bound=LayerBuilder)
+
+
+class Layer(nn.Module):
+    """A module that says what it does with the mask."""
+
+    def forward(self, *inputs: Masked) -> Masked:
+        """Computes the output and its mask."""
+        raise NotImplementedError
+
+
+def layer_for(kind: type[LayerSpec]) -> Callable[[_B], _B]:
+    """Registers a class (built from ``(spec, *input shapes)``) as the layer of a spec."""
+
+    def register(builder: _B) -> _B:
+        _BUILDERS[kind] = builder
+        return builder
+
+    return register
+
+
+def build_layer(spec: LayerSpec, *shapes: Shape) -> Layer:
+    """The module that computes ``spec`` for inputs of these shapes (without the batch axis)."""
+    return _BUILDERS[type(spec)](spec, *shapes)

@@ -1,0 +1,104 @@
+"""A model spec is a list of nodes; a node's inputs default to the node before it."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from birnn_lightning.nn.specs.base import LayerSpec, Shape, layer_from_config
+from birnn_lightning.nn.specs.layers import Input
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One layer in the graph.
+
+    Attributes:
+        name: unique in the model; the torch module and the Keras layer carry it too. Neither ``.``
+            nor ``/`` may occur in it.
+        layer: what it computes.
+        inputs: names of earlier nodes; empty for the node before.
+    """
+
+    name: str
+    layer: LayerSpec
+    inputs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks the name."""
+        if not self.name or "." in self.name or "/" in self.name:
+            raise ValueError(f"node name must be non-empty, without '.' and '/'; got {self.name!r}.")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A whole model: nodes in an order in which they can be computed; the last is the output.
+
+    Attributes:
+        nodes: inputs first where it matters; every node's inputs stand before it.
+    """
+
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        """Makes every node's inputs explicit and checks names, order and shapes."""
+        resolved: list[Node] = []
+        seen: set[str] = set()
+        for node in self.nodes:
+            if node.name in seen:
+                raise ValueError(f"node names must be unique; {node.name!r} occurs twice.")
+            if not isinstance(node.layer, Input) and not node.inputs:
+                if not resolved:
+                    raise ValueError(f"the first node must be an Input; got {node.layer!r}.")
+                node = replace(node, inputs=(resolved[-1].name,))
+            for name in node.inputs:
+                if name not in seen:
+                    raise ValueError(
+                        f"node {node.name!r} takes {name!r}, which does not stand before it. "
+                        f"Before it: {sorted(seen)}."
+                    )
+            seen.add(node.name)
+            resolved.append(node)
+        if not resolved:
+            raise ValueError("a model needs at least one node.")
+        object.__setattr__(self, "nodes", tuple(resolved))
+        self.shapes()
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes where data enters, in order."""
+        return tuple(node for node in self.nodes if isinstance(node.layer, Input))
+
+    @property
+    def output(self) -> Node:
+        """The node whose output is the model's."""
+        return self.nodes[-1]
+
+    def shapes(self) -> dict[str, Shape]:
+        """Every node's output shape, without the batch axis; raises ValueError for a misfit."""
+        shapes: dict[str, Shape] = {}
+        for node in self.nodes:
+            try:
+                shapes[node.name] = node.layer.output_shape(*(shapes[name] for name in node.inputs))
+            except ValueError as error:
+                raise ValueError(f"node {node.name!r}: {error}") from None
+        return shapes
+
+    def to_config(self) -> list[dict[str, Any]]:
+        """The nodes as nested primitives; inverse of `from_config`."""
+        return [
+            {"name": node.name, "layer": node.layer.to_config(), "inputs": list(node.inputs)}
+            for node in self.nodes
+        ]
+
+    @classmethod
+    def from_config(cls, config: list[dict[str, Any]]) -> Self:
+        """The spec that `to_config` described."""
+        return cls(
+            tuple(
+                Node(
+                    name=node["name"],
+                    layer=layer_from_config(node["layer"]),
+                    inputs=tuple(node["inputs"]),
+                )
+                for node in config
+            )
+        )
