@@ -1,0 +1,229 @@
+"""Two models are compared on the same inputs, and a difference is either rounding or reported."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
+from birnn_lightning.module import SequenceClassifier
+from parity.convert import aligned_nodes
+from parity.inputs import Inputs, random_inputs
+from parity.layout import layer_rows
+from parity.results import ParityReport, ParityRow, ParityUnavailable
+from parity.tolerance import float64_bound, rounding_bound
+
+if TYPE_CHECKING:
+    import keras
+
+
+def compare(
+    model: SequenceClassifier,
+    keras_model: "keras.Model",
+    inputs: Arrays | None = None,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    *,
+    case: str = "model",
+) -> ParityReport:
+    """Compares a classifier with a Keras model, weights and all.
+
+    Three questions: do both compute the same in float64 (copies of both are made); is each one, in its
+    own precision, within rounding of that; do they predict the same classes.
+
+    Args:
+        model: ours; neither model is changed.
+        keras_model: theirs, of any names; e.g. from `parity.to_keras`.
+        inputs: as for ``model.predict``; default: random and ragged.
+        lengths: as for ``model.predict``.
+        mask: as for ``model.predict``. With ``lengths`` or ``mask`` the Keras model must take a mask
+            as its last input (``to_keras(model, mask_input=True)``).
+        case: how the report calls the comparison.
+
+    Returns:
+        One row for each question and precision.
+
+    Raises:
+        ParityUnavailable: the comparison cannot be tried.
+        ValueError: inputs that the model refuses.
+    """
+    from parity import keras_model as theirs
+
+    explicit = theirs.takes_mask(keras_model, model.spec)
+    given = _inputs(model, inputs, lengths, mask, explicit)
+    reference = float64_reference(model)
+    truth = _ours(reference, given)
+    reference_theirs = theirs.to_float64(keras_model)
+    rows = [
+        _float64_row(case, reference, reference_theirs, given, truth, _theirs(reference_theirs, given))
+    ]
+    if next(model.parameters()).dtype == torch.float32 and theirs.dtype_of(keras_model) == "float32":
+        ours32, theirs32 = _ours(model, given), _theirs(keras_model, given)
+        if ours32.shape == theirs32.shape:
+            bound = rounding_bound(reference, lambda network: _ours(network, given), truth)
+            rows.append(_float32_row(case, ours32, theirs32, truth, bound))
+            if model.task in ("binary", "multiclass"):
+                rows.append(_classes_row(case, ours32, theirs32, bound))
+    return ParityReport(tuple(rows))
+
+
+def assert_parity(
+    model: SequenceClassifier, keras_model: "keras.Model", *args: Any, **kwargs: Any
+) -> ParityReport:
+    """`compare`, raising `ParityError` with where and by how much when the models differ."""
+    report = compare(model, keras_model, *args, **kwargs)
+    report.raise_for_failures()
+    return report
+
+
+def float64_reference(model: SequenceClassifier) -> SequenceClassifier:
+    """A float64 copy that runs on the readable reference engine."""
+    reference = SequenceClassifier.from_config({**model.to_config(), "engine": "scan"}).double()
+    state = {name: tensor.detach().cpu().double() for name, tensor in model.model.state_dict().items()}
+    reference.model.load_state_dict(state)
+    return reference.eval()
+
+
+def _inputs(
+    model: SequenceClassifier,
+    inputs: Arrays | None,
+    lengths: Array | None,
+    mask: Array | None,
+    explicit: bool,
+) -> Inputs:
+    """The arrays for both models, with one explicit mask where the Keras model takes it."""
+    if inputs is None:
+        if lengths is not None or mask is not None:
+            raise ValueError("lengths and mask belong to inputs; give the inputs too.")
+        return random_inputs(model, explicit)
+    arrays = [torch.as_tensor(array).detach().cpu().numpy() for array in as_list(inputs)]
+    if lengths is None and mask is None:
+        valid = np.ones(arrays[0].shape[:2], bool) if explicit else None
+        return Inputs(arrays, valid)
+    if not explicit:
+        raise ParityUnavailable(
+            "lengths and mask need a Keras model that takes a mask as its last input; build it "
+            "with parity.to_keras(model, mask_input=True)."
+        )
+    like = next(model.parameters()).detach().cpu()
+    valid = masked_inputs(model.spec, arrays, lengths, mask, like)[0].mask
+    assert valid is not None
+    return Inputs(arrays, valid.numpy())
+
+
+def _ours(model: SequenceClassifier, given: Inputs) -> np.ndarray:
+    return model.predict(given.arrays, mask=given.mask)
+
+
+def _theirs(model: "keras.Model", given: Inputs) -> np.ndarray:
+    from parity import keras_model
+
+    return keras_model.predict(model, _with_mask(given))
+
+
+def _with_mask(given: Inputs) -> list[np.ndarray]:
+    return given.arrays if given.mask is None else [*given.arrays, given.mask]
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> float:
+    """The largest absolute difference; NaN in the same places is no difference."""
+    both_nan = np.isnan(first) & np.isnan(second)
+    return float(np.max(np.where(both_nan, 0, np.abs(first - second)), initial=0.0))
+
+
+def _float64_row(
+    case: str,
+    reference: SequenceClassifier,
+    reference_theirs: "keras.Model",
+    given: Inputs,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+) -> ParityRow:
+    row = {"case": case, "compared": "outputs", "dtype": "float64", "allowed": float64_bound(ours)}
+    if ours.shape != theirs.shape:
+        detail = f"shapes differ: ours {ours.shape}, theirs {theirs.shape}."
+        return ParityRow(max_difference=float("nan"), passed=False, detail=detail, **row)
+    difference = _difference(ours, theirs)
+    passed = difference <= row["allowed"]
+    detail = "" if passed else first_difference(reference, reference_theirs, given)
+    return ParityRow(max_difference=difference, passed=passed, detail=detail, **row)
+
+
+def _float32_row(
+    case: str, ours: np.ndarray, theirs: np.ndarray, truth: np.ndarray, bound: float
+) -> ParityRow:
+    """Both within ``bound`` of the truth, so within twice of it of each other."""
+    errors = {"ours": _difference(ours, truth), "theirs": _difference(theirs, truth)}
+    worst = max(errors, key=lambda name: errors[name])
+    passed = all(error <= bound for error in errors.values())
+    detail = f"{worst} is {errors[worst]:.3g} from float64, rounding explains {bound:.3g}."
+    return ParityRow(
+        case=case,
+        compared="outputs",
+        dtype="float32",
+        max_difference=_difference(ours, theirs),
+        allowed=2 * bound,
+        passed=passed,
+        detail="" if passed else detail,
+    )
+
+
+def _classes_row(case: str, ours: np.ndarray, theirs: np.ndarray, bound: float) -> ParityRow:
+    """Counts the predictions that differ though the decision is not a tie within rounding."""
+    binary = ours.shape[-1] == 1
+    if binary:
+        differ, margin = (ours > 0.5) != (theirs > 0.5), np.abs(ours - 0.5)
+    else:
+        differ = ours.argmax(-1) != theirs.argmax(-1)
+        top = np.sort(ours, axis=-1)
+        margin = top[..., -1] - top[..., -2]
+    count = int(np.sum(differ & (margin > 2 * bound)))
+    return ParityRow(
+        case=case,
+        compared=f"predicted classes ({differ.size})",
+        dtype="float32",
+        max_difference=float(np.sum(differ)),
+        allowed=float(np.sum(differ) - count),
+        passed=count == 0,
+        detail="" if count == 0 else f"{count} of {differ.size} predictions differ.",
+    )
+
+
+def first_difference(ours: SequenceClassifier, theirs: "keras.Model", given: Inputs) -> str:
+    """Which layer's output differs first, where, by how much, and its rows of the weight table."""
+    from parity import keras_model
+
+    try:
+        pairs = aligned_nodes(ours.spec, keras_model.spec_of(theirs))
+    except ParityUnavailable as error:
+        return f"The models are not the same: {error}"
+    pairs = [pair for pair in pairs if pair[0] not in ours.spec.inputs]
+    with torch.no_grad():
+        like = next(ours.parameters())
+        computed = ours.model.stages(masked_inputs(ours.spec, given.arrays, None, given.mask, like))
+    their_stages = keras_model.stages(theirs, [pair[1].name for pair in pairs], _with_mask(given))
+    for (our_node, their_node), their_values in zip(pairs, their_stages, strict=True):
+        values = computed[our_node.name].values
+        if our_node is ours.spec.output:
+            values = ours.model.activate(values)
+        text = _stage_difference(values.numpy(), their_values)
+        if text:
+            rows = layer_rows(our_node.layer, their_node.name, f"layers.{our_node.name}")
+            quoted = "; ".join(str(row) for row in rows) or "it has no weights"
+            return f"First in layer {our_node.name!r}: {text} Table: {quoted}."
+    return "Every layer agrees by itself; the outputs differ."
+
+
+def _stage_difference(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """Empty where two arrays agree."""
+    if ours.shape != theirs.shape:
+        return f"shapes {ours.shape} and {theirs.shape}."
+    if _difference(ours, theirs) <= float64_bound(ours):
+        return ""
+    distance = np.abs(ours - theirs)
+    where = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(distance)), ours.shape))
+    return f"{ours[where]:.6g} is {theirs[where]:.6g} in Keras at {where}."
+
+
+__all__: Sequence[str] = ("assert_parity", "compare", "first_difference", "float64_reference")

@@ -1,0 +1,211 @@
+"""The Keras side: the only module that imports keras."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birnn_lightning.nn import specs
+from birnn_lightning.nn.specs import ModelSpec
+from parity.keras_config import model_spec
+from parity.layer_table import keras_layer
+from parity.results import ParityUnavailable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+try:
+    import keras
+except ImportError as error:
+    raise ParityUnavailable(
+        f"Keras with a backend is needed: {error}. Install it with: pip install "
+        "'birnn-lightning[parity]'."
+    ) from None
+
+EAGER_BATCH = 64
+
+PASSES_MASK = (specs.Dropout, specs.Dense)
+"""Layers that hand an explicit mask on, besides recurrent ones that return sequences."""
+
+
+def build_keras_model(spec: ModelSpec, dtype: str, mask_input: bool = False) -> keras.Model:
+    """The Keras twin of a spec, with weights of its own.
+
+    Args:
+        spec: the model; layer names are node names.
+        dtype: ``"float32"`` or ``"float64"``, given to every layer.
+        mask_input: whether the twin takes a bool mask ``(batch, time)`` as a last input.
+
+    Raises:
+        ParityUnavailable: ``mask_input`` for a model that finds its masks itself.
+    """
+    inputs = {node.name: _input(node.name, node.layer, dtype) for node in spec.inputs}
+    tensors: dict[str, Any] = dict(inputs)
+    masks: dict[str, Any] = {}
+    extra = []
+    if mask_input:
+        _refuse_own_masks(spec)
+        mask = keras.Input(shape=(None,), dtype="bool", name="mask")
+        masks[spec.inputs[0].name] = mask
+        extra.append(mask)
+    for node in spec.nodes:
+        if node.name in tensors:
+            continue
+        layer = _build_layer(node.name, node.layer, dtype)
+        given = [tensors[source] for source in node.inputs]
+        given_masks = [masks.get(source) for source in node.inputs]
+        arguments: Any = given if len(given) > 1 else given[0]
+        if all(m is None for m in given_masks) or not layer._call_has_mask_arg:
+            tensors[node.name] = layer(arguments)
+        else:
+            argument = given_masks if len(given) > 1 else given_masks[0]
+            tensors[node.name] = layer(arguments, mask=argument)
+        if given_masks[0] is not None and _passes_mask(node.layer):
+            masks[node.name] = given_masks[0]
+    return keras.Model([*inputs.values(), *extra], tensors[spec.output.name])
+
+
+def _build_layer(name: str, spec: specs.LayerSpec, dtype: str) -> Any:
+    class_name, config = keras_layer(spec)
+    config = {**_with_inner_dtype(config, dtype), "name": name, "dtype": dtype}
+    return getattr(keras.layers, class_name).from_config(config)
+
+
+def _with_inner_dtype(config: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """Gives nested layers the dtype: a wrapper's own policy does not reach them."""
+    return {
+        key: {**value, "config": {**value["config"], "dtype": dtype}}
+        if isinstance(value, dict) and "class_name" in value
+        else value
+        for key, value in config.items()
+    }
+
+
+def _input(name: str, layer: specs.LayerSpec, dtype: str) -> Any:
+    assert isinstance(layer, specs.Input)
+    return keras.Input(
+        shape=layer.shape, dtype="int64" if layer.dtype == "int64" else dtype, name=name
+    )
+
+
+def _passes_mask(layer: specs.LayerSpec) -> bool:
+    if isinstance(layer, specs.Bidirectional):
+        return layer.forward.return_sequences
+    return isinstance(layer, PASSES_MASK) or getattr(layer, "return_sequences", False)
+
+
+def _refuse_own_masks(spec: ModelSpec) -> None:
+    for node in spec.nodes:
+        own = isinstance(node.layer, specs.Masking) or getattr(node.layer, "mask_zero", False)
+        if own:
+            raise ParityUnavailable(
+                f"layer {node.name!r} finds the mask in the inputs, so the twin takes no mask; "
+                "give the padding in the inputs."
+            )
+
+
+def to_float64(model: keras.Model) -> keras.Model:
+    """The same Keras model with float64 layers and the same weights."""
+    clone = type(model).from_config(_float64_config(model.get_config()))
+    if not clone.built:
+        clone.build(model.input_shape)
+    clone.set_weights([np.asarray(array, "float64") for array in model.get_weights()])
+    return clone
+
+
+def _float64_config(config: Any) -> Any:
+    """A config in which every dtype, nested ones too, is float64 where it was another float."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return "float64"
+        return {
+            key: "float64"
+            if key == "dtype" and value in ("float16", "bfloat16", "float32")
+            else _float64_config(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_float64_config(part) for part in config)
+    return config
+
+
+def spec_of(model: keras.Model) -> ModelSpec:
+    """The model's spec; raises ParityUnavailable for what a spec cannot express."""
+    return model_spec(type(model).__name__, json.loads(json.dumps(model.get_config())))
+
+
+def dtype_of(model: keras.Model) -> str:
+    """The variables' dtype."""
+    return str(model.weights[0].dtype) if model.weights else "float32"
+
+
+def takes_mask(model: keras.Model, spec: ModelSpec) -> bool:
+    """Whether the model takes a mask besides the spec's inputs."""
+    return len(model.inputs) == len(spec.inputs) + 1
+
+
+def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """The model's outputs in inference, computed in batches.
+
+    A single small batch is computed eagerly, which spares tracing a graph.
+    """
+    if len(inputs[0]) <= EAGER_BATCH:
+        arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
+        outputs = model(arrays if len(arrays) > 1 else arrays[0], training=False)
+        return keras.ops.convert_to_numpy(outputs)
+    arrays = list(inputs)
+    return model.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=256, verbose=0)
+
+
+def stages(model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The outputs of the layers with these names."""
+    part = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
+    arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
+    outputs = part(arrays if len(arrays) > 1 else arrays[0], training=False)
+    return [keras.ops.convert_to_numpy(output) for output in outputs]
+
+
+def find_variable(model: keras.Model, path: str) -> Any:
+    """The variable at a path of the weight table: a layer's name, then attributes."""
+    name, *attributes = path.split("/")
+    owner: Any = model.get_layer(name)
+    for attribute in attributes:
+        owner = getattr(owner, attribute)
+    return owner
+
+
+def read_variables(model: keras.Model, paths: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays at these paths."""
+    return {path: keras.ops.convert_to_numpy(find_variable(model, path)) for path in paths}
+
+
+def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Assigns the arrays; checks every shape before it changes anything.
+
+    Raises:
+        ParityUnavailable: a shape does not fit.
+    """
+    variables = {path: find_variable(model, path) for path in arrays}
+    for path, variable in variables.items():
+        if tuple(variable.shape) != arrays[path].shape:
+            raise ParityUnavailable(
+                f"{path} has the shape {tuple(variable.shape)}; got {arrays[path].shape}."
+            )
+    for path, variable in variables.items():
+        variable.assign(arrays[path])
+
+
+def load(path: str | Path) -> keras.Model:
+    """The model in a file, without its compile settings.
+
+    Raises:
+        ParityUnavailable: no such file, or not one that this Keras can load.
+    """
+    if not Path(path).is_file():
+        raise ParityUnavailable(f"Keras file not found: {path}.")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ParityUnavailable(f"Keras {keras.__version__} cannot load {path}: {reason}") from None

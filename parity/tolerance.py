@@ -1,0 +1,62 @@
+"""Tolerances have a reason: in float64 semantics, in float32 what one unit roundoff in the weights does.
+
+float64 tests the semantics: differences stay under 1e-12 of the scale. In float32 the truth is the same
+network in float64, and each framework is bounded by how far the truth itself moves when every weight
+and feature moves by a relative unit roundoff, at random: the result is then exact for a network that
+float32 cannot tell from the given one, up to a factor for the roundings inside (mixed stability, Higham
+2002, section 1.5).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from birnn_lightning.module import SequenceClassifier
+
+FLOAT64_RELATIVE = 1e-12
+UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
+PERTURBATIONS = 4
+INNER_ROUNDINGS = 8.0
+"""Roundings of a step's inner products and activations, in units of one rounding of its weights."""
+
+Predict = Callable[[SequenceClassifier], np.ndarray]
+
+
+def scale_of(truth: np.ndarray) -> float:
+    """What a difference is relative to: the largest value, at least 1."""
+    return max(1.0, float(np.max(np.abs(truth), initial=0.0)))
+
+
+def float64_bound(truth: np.ndarray) -> float:
+    """The largest difference between two float64 computations of the same network."""
+    return FLOAT64_RELATIVE * scale_of(truth)
+
+
+def rounding_bound(reference: SequenceClassifier, predict: Predict, truth: np.ndarray) -> float:
+    """The largest float32 error that is rounding.
+
+    Args:
+        reference: the network in float64; unchanged on return.
+        predict: computes a network on the inputs in question.
+        truth: ``predict(reference)``.
+    """
+    unit = UNIT_ROUNDOFF["float32"]
+    generator = torch.Generator().manual_seed(0)
+    weights = {name: tensor.clone() for name, tensor in reference.model.state_dict().items()}
+    spread = 0.0
+    try:
+        for _ in range(PERTURBATIONS):
+            reference.model.load_state_dict(
+                {name: _perturbed(tensor, unit, generator) for name, tensor in weights.items()}
+            )
+            spread = max(spread, float(np.max(np.abs(predict(reference) - truth), initial=0.0)))
+    finally:
+        reference.model.load_state_dict(weights)
+    return INNER_ROUNDINGS * max(spread, unit * float(np.max(np.abs(truth), initial=0.0)))
+
+
+def _perturbed(tensor: torch.Tensor, unit: float, generator: torch.Generator) -> torch.Tensor:
+    """Every element times ``1 + unit`` or ``1 - unit``, at random."""
+    signs = torch.randint(0, 2, tensor.shape, generator=generator) * 2 - 1
+    return tensor * (1 + unit * signs)
