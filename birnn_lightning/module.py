@@ -12,6 +12,7 @@ from torch import Tensor
 
 from birnn_lightning.checkpoint import read_checkpoint
 from birnn_lightning.data.batch import Batch
+from birnn_lightning.data.datamodule import ClassificationDataModule
 from birnn_lightning.data.preprocessing import Preprocessing, preprocessing_from_config
 from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
 from birnn_lightning.losses import TASKS, Task, sequence_loss
@@ -317,14 +318,15 @@ class SequenceClassifier(L.LightningModule):
         if "preprocessing" in checkpoint:
             self.preprocessing = preprocessing_from_config(checkpoint["preprocessing"])
             datamodule = self._datamodule()
-            if hasattr(datamodule, "preprocessing"):
+            if datamodule is not None:
                 datamodule.preprocessing = self.preprocessing
 
     def _adopt_preprocessing(self) -> None:
-        fitted = getattr(self._datamodule(), "preprocessing", None)
-        if fitted is not None:
-            self.preprocessing = fitted
+        datamodule = self._datamodule()
+        if datamodule is not None:
+            self.preprocessing = datamodule.preprocessing
 
-    def _datamodule(self) -> Any:
-        trainer = self._trainer
-        return None if trainer is None else getattr(trainer, "datamodule", None)
+    def _datamodule(self) -> ClassificationDataModule | None:
+        """The trainer's data module, if it is one of ours."""
+        datamodule = None if self._trainer is None else getattr(self._trainer, "datamodule", None)
+        return datamodule if isinstance(datamodule, ClassificationDataModule) else None

@@ -41,12 +41,16 @@ class SequenceModel(nn.Module):
 
         The logits are the last layer's output before its activation.
         """
+        return self.stages(inputs)[self.spec.output.name]
+
+    def stages(self, inputs: Sequence[Masked]) -> dict[str, Masked]:
+        """Every node's output by name; the last is the logits."""
         computed = dict(zip((node.name for node in self.spec.inputs), inputs, strict=True))
         for node in self.spec.nodes:
             if node.name not in computed:
                 layer = self.layers[node.name]
                 computed[node.name] = layer(*(computed[name] for name in node.inputs))
-        return computed[self.spec.output.name]
+        return computed
 
     def activate(self, logits: Tensor) -> Tensor:
         """The last layer's activation: what the Keras twin returns."""

@@ -83,6 +83,20 @@ class RecurrentLayer(Layer):
         """The parameters of the direction with this suffix."""
         return Weights(*(getattr(self, f"{name}_l0{suffix}", None) for name in Weights._fields))  # type: ignore[arg-type]
 
+    @property
+    def cell_name(self) -> str:
+        """What kind of layer this is, e.g. ``"bilstm"`` or ``"gru"``."""
+        prefix = "bi" if isinstance(self.spec, Bidirectional) else ""
+        return prefix + self._directions[FORWARD].cell
+
+    def extra_repr(self) -> str:
+        """Shows the kind and the sizes."""
+        rows = [f"{self.cell_name}"]
+        for suffix, spec in self._directions.items():
+            size = self.weights(suffix).weight_ih.shape[1]
+            rows.append(f"{size} -> {spec.hidden_size}")
+        return ", ".join(rows)
+
     def engine(self) -> EngineChoice:
         """The engine that runs this layer, and why; raises ValueError for an impossible request."""
         return choose_engine(tuple(self._directions.values()), self.requested_engine)

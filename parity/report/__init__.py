@@ -1,6 +1,6 @@
 """Every result this project measures can be read: in a terminal, a browser, CI, or by a program."""
 
-from parity.report.atomic import atomic_write
+from birnn_lightning.files import atomic_write
 from parity.report.classifier import ClassifierResult, EpochResult
 from parity.report.html import write_html
 from parity.report.machine import markdown, write_json, write_junit

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from parity.report.atomic import atomic_write
+from birnn_lightning.files import atomic_write
 from parity.report.classifier import ClassifierResult
 from parity.report.markup import escaped
 from parity.report.svg import Series, line_chart

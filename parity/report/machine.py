@@ -8,7 +8,7 @@ from collections import Counter
 from html import escape
 from xml.etree import ElementTree
 
-from parity.report.atomic import atomic_write
+from birnn_lightning.files import atomic_write
 from parity.report.wording import number, summary, verdict, visible, visible_lines
 from parity.results import ParityReport, ParityRow
 

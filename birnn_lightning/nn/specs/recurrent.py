@@ -65,7 +65,8 @@ class Bidirectional(LayerSpec):
 
     Attributes:
         forward: the layer that reads from the start.
-        backward: the layer that reads from the end; None for the same settings as ``forward``.
+        backward: the layer that reads from the end; None becomes the same settings as ``forward``.
+            In both ``zero_output_for_mask`` becomes ``return_sequences``, as Keras forces it.
         merge_mode: how the two outputs become one.
     """
 
@@ -74,8 +75,12 @@ class Bidirectional(LayerSpec):
     merge_mode: MergeMode = "concat"
 
     def __post_init__(self) -> None:
-        """Checks that the directions fit together, and sets the mask flag that Keras forces."""
+        """Makes ``backward`` explicit, sets the mask flag that Keras forces, checks the pair."""
         check_choice("Bidirectional", "merge_mode", self.merge_mode, MERGE_MODES)
+        given = (self.forward, self.backward or replace(self.forward, go_backwards=True))
+        for name, spec in zip(("forward", "backward"), given, strict=True):
+            forced = replace(spec, zero_output_for_mask=self.forward.return_sequences)
+            object.__setattr__(self, name, forced)
         forward, backward = self.directions
         if forward.go_backwards or not backward.go_backwards:
             raise ValueError(
@@ -92,14 +97,9 @@ class Bidirectional(LayerSpec):
 
     @property
     def directions(self) -> tuple[Recurrent, Recurrent]:
-        """Both layers, each with ``zero_output_for_mask`` equal to ``return_sequences``."""
-        forward = self.forward
-        backward = self.backward or replace(forward, go_backwards=True)
-        zero = forward.return_sequences
-        return (
-            replace(forward, zero_output_for_mask=zero),
-            replace(backward, zero_output_for_mask=zero),
-        )
+        """Forward, backward."""
+        assert self.backward is not None
+        return self.forward, self.backward
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """``(time, feature)`` to the merged features, with or without time."""

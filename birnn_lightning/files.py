@@ -1,19 +1,22 @@
-"""A report file is either the old one or the whole new one, whatever interrupts the writing."""
+"""A written file is either the old one or the whole new one, whatever interrupts the writing."""
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
-def atomic_write(path: str | os.PathLike[str], text: str) -> None:
-    """Writes ``text`` as UTF-8 beside ``path`` and then renames it into place.
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Opens a UTF-8 stream whose text takes the place of ``path`` when the block ends well.
 
     Missing parent folders are created. A symbolic link stays: the file it points to is replaced.
     What exists and is no regular file (``/dev/null``, a pipe) is written to, never replaced.
 
     Args:
-        path: where the file goes.
-        text: all of its contents.
+        path: where the text goes.
 
     Raises:
         OSError: the folder cannot be created or written, or ``path`` is a folder. An existing file
@@ -21,7 +24,8 @@ def atomic_write(path: str | os.PathLike[str], text: str) -> None:
     """
     target = Path(path)
     if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8", newline="\n")
+        with open(target, "w", encoding="utf-8", newline="\n") as stream:
+            yield stream
         return
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +33,13 @@ def atomic_write(path: str | os.PathLike[str], text: str) -> None:
     temporary = target.parent / f".{target.name[:80]}.{secrets.token_hex(6)}.tmp"
     try:
         with open(temporary, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+            yield stream
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def atomic_write(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a whole text as `replacing` does."""
+    with replacing(path) as stream:
+        stream.write(text)
