@@ -95,13 +95,34 @@ def settings_of_checkpoint(command: str, arguments: Sequence[str]) -> list[str]:
     path = _option(arguments, "--ckpt_path")
     if path is None or any(a in ("-c", "--config") or a.startswith("--config=") for a in arguments):
         return []
-    config = Path(path).parent.parent / "config.yaml"
-    if not config.is_file():
-        return []
-    if command == "fit":
-        return ["--config", str(config)]
-    data = yaml.safe_load(config.read_text(encoding="utf-8")).get("data")
+    if command == "fit" and run_config(path).is_file():
+        return ["--config", str(run_config(path))]
+    data = data_settings(path)
     return ["--data", json.dumps(data)] if data else []
+
+
+def run_config(checkpoint: str) -> Path:
+    """Where the settings lie of the run that a checkpoint comes from."""
+    return Path(checkpoint).parent.parent / "config.yaml"
+
+
+def data_settings(checkpoint: str) -> dict[str, Any] | None:
+    """The data module's class and arguments of a checkpoint's run; None where they are not kept."""
+    config = run_config(checkpoint)
+    if not config.is_file():
+        return None
+    return yaml.safe_load(config.read_text(encoding="utf-8")).get("data")
+
+
+def datamodule_of_checkpoint(checkpoint: str) -> ClassificationDataModule | None:
+    """The data module of a checkpoint's run; None where it is not known, or not one of ours."""
+    data = data_settings(checkpoint)
+    if data is None:
+        return None
+    parser = LightningArgumentParser()
+    parser.add_subclass_arguments(LightningDataModule, "data")
+    built = parser.instantiate_classes(parser.parse_object({"data": data})).data
+    return built if isinstance(built, ClassificationDataModule) else None
 
 
 def _option(arguments: Sequence[str], name: str) -> str | None:

@@ -1,0 +1,93 @@
+"""The program `birnn-parity`, also `python -m parity`.
+
+Exit status 0: parity holds; 1: it does not; 2: it could not be tried, with one line that says why.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from parity.results import ParityUnavailable
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of every command."""
+    parser = argparse.ArgumentParser(
+        prog="birnn-parity", description="Prove classifiers equal to their Keras twins."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "check",
+        help="compare configurations, or a trained model, with their Keras twins",
+        description="Without MODEL: every configuration of a grid, with random weights. "
+        "Exit status 0: parity holds; 1: it does not; 2: it could not be tried.",
+    )
+    check.add_argument("model", nargs="?", metavar="MODEL", help="a .ckpt of birnn, or a Keras file")
+    check.add_argument(
+        "--grid", choices=("quick", "full"), default="quick", help="default: %(default)s"
+    )
+    check.add_argument(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="compare on the first N test examples of the data that MODEL was trained on; "
+        "default: on random inputs",
+    )
+    check.add_argument(
+        "--backend", choices=BACKENDS, default=None, help="of Keras; default: tensorflow"
+    )
+    check.add_argument("--json", metavar="FILE", help="also write the table as JSON")
+    check.add_argument("--junit", metavar="FILE", help="also write it as JUnit XML")
+    check.add_argument("--html", metavar="FILE", help="also write it as a web page")
+    quickstart = commands.add_parser(
+        "quickstart",
+        help="train three classifiers on handwritten digits and check each against Keras",
+        description="Takes about two minutes on two cores and needs no network.",
+    )
+    quickstart.add_argument(
+        "--output", default="runs/quickstart", metavar="FOLDER", help="default: %(default)s"
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit status."""
+    options = build_parser().parse_args(arguments)
+    if getattr(options, "backend", None):
+        os.environ["KERAS_BACKEND"] = options.backend
+    try:
+        if options.command == "quickstart":
+            from parity.quickstart import run_quickstart
+
+            passed = run_quickstart(options.output)
+        else:
+            passed = _check(options)
+    except (ParityUnavailable, ValueError, OSError, ImportError) as error:
+        if os.environ.get("BIRNN_DEBUG"):
+            raise
+        print(f"birnn-parity: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("birnn-parity: interrupted.", file=sys.stderr)
+        return 2
+    return 0 if passed else 1
+
+
+def _check(options: argparse.Namespace) -> bool:
+    if options.examples is not None and (options.model is None or options.examples < 1):
+        raise ValueError("--examples needs a MODEL and a number of at least 1.")
+    from parity.check import Outputs, check_grid, check_model, publish
+
+    if options.model is None:
+        report = check_grid(options.grid)
+    else:
+        report = check_model(options.model, options.examples)
+    publish(report, Outputs(json=options.json, junit=options.junit, html=options.html))
+    return report.passed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""python -m parity check: a grid of configurations, or one trained model on its own data."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+from birnn_lightning.cli.training import datamodule_of_checkpoint
+from birnn_lightning.data.batch import Batch
+from birnn_lightning.module import SequenceClassifier
+from parity.cases import grid
+from parity.compare import compare
+from parity.convert import from_keras, to_keras
+from parity.report import markdown, parity_table, write_html, write_json, write_junit
+from parity.results import ParityReport, ParityUnavailable
+from parity.versions import facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Where a report goes besides the terminal; None leaves a format out."""
+
+    json: str | None = None
+    junit: str | None = None
+    html: str | None = None
+
+
+def check_grid(name: str) -> ParityReport:
+    """Compares every case of a grid with its Keras twin, showing progress."""
+    report = ParityReport(())
+    cases = grid(name)
+    for index, case in enumerate(cases, 1):
+        show_progress(f"{index}/{len(cases)} {case.name}")
+        model = case.build()
+        twin = to_keras(model, mask_input=case.explicit_mask)
+        report += compare(model, twin, case=case.name)
+    show_progress("")
+    return report
+
+
+def check_model(path: str, examples: int | None) -> ParityReport:
+    """Compares a trained model with its Keras twin.
+
+    Args:
+        path: a ``.ckpt`` of ours, or a Keras file.
+        examples: how many of the test examples of the model's own data; None for random inputs.
+
+    Raises:
+        ParityUnavailable: the file cannot be read, or there is no data.
+    """
+    name = Path(path).name
+    if Path(path).suffix != ".ckpt":
+        from parity import keras_model
+
+        theirs = keras_model.load(path)
+        return compare(from_keras(theirs), theirs, case=name)
+    try:
+        model = SequenceClassifier.load_from_checkpoint(path)
+    except (ValueError, OSError) as error:
+        raise ParityUnavailable(str(error)) from None
+    if examples is None:
+        return compare(model, to_keras(model), case=name)
+    batch = test_examples(path, model, examples)
+    twin = to_keras(model, mask_input=batch.mask is not None)
+    case = f"{name}, {len(batch.inputs)} test examples"
+    return compare(model, twin, batch.inputs, mask=batch.mask, case=case)
+
+
+def test_examples(path: str, model: SequenceClassifier, count: int) -> Batch:
+    """The first ``count`` test examples of the data that a checkpoint was trained on, as one batch."""
+    datamodule = datamodule_of_checkpoint(path)
+    if datamodule is None or model.preprocessing is None:
+        raise ParityUnavailable(
+            f"{path} has no config.yaml of its run beside it, so its data are not known. Leave "
+            "--examples out to compare on random inputs."
+        )
+    datamodule.preprocessing = model.preprocessing
+    return model.preprocessing(list(datamodule.examples("test").inputs[:count]))
+
+
+def publish(report: ParityReport, outputs: Outputs) -> None:
+    """Prints the table and writes the files that were asked for."""
+    print(parity_table(report))
+    if outputs.json:
+        write_json(outputs.json, report)
+    if outputs.junit:
+        write_junit(outputs.junit, report)
+    if outputs.html:
+        write_html(outputs.html, title="Parity", classifiers=(), parity=report, facts=facts())
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with open(summary, "a", encoding="utf-8") as stream:
+            stream.write(markdown(report))
+
+
+def show_progress(text: str) -> None:
+    """Rewrites one line on a terminal; prints nothing elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
