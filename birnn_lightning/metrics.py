@@ -97,8 +97,13 @@ class StageMetrics(nn.Module):
             self.confusion.update(outputs, labels)
 
     def compute(self, stage: str) -> dict[str, Tensor]:
-        """The stage's values over all processes by name; starts anew."""
+        """The stage's values over all processes by name; starts anew.
+
+        Nothing where no batch was taken in: Lightning may end an epoch that a checkpoint had ended.
+        """
         collection = self._collection(stage)
+        if not any(metric.update_called for metric in collection.values()):
+            return {}
         values = collection.compute()
         collection.reset()
         return values

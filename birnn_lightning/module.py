@@ -1,5 +1,6 @@
 """A sequence classifier is a model spec under the Lightning Trainer."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -254,12 +255,18 @@ class SequenceClassifier(L.LightningModule):
         """What `OptimizerConfig` says, fused unless a gradient scaler forbids it."""
         config = self.optimizer_config
         optimizer = config.build(self.parameters(), fused=self.trainer.precision != "16-mixed")
-        if config.schedule == "constant" and not config.warmup_steps:
-            return optimizer
-        total = int(self.trainer.estimated_stepping_batches)
-        epochs = max(self.trainer.max_epochs or 1, 1)
-        schedule = config.build_schedule(optimizer, total, total // epochs)
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        schedule = config.build_schedule(optimizer, self._training_length)
+        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _training_length(self) -> tuple[float, float]:
+        """Optimiser steps of the whole training and of one epoch, infinite where there is no end.
+
+        Asked in `configure_optimizers`, the Trainer would make its loaders there and then, too early
+        to give a resumed one its place back.
+        """
+        total = self.trainer.estimated_stepping_batches
+        batches = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        return math.inf if total < 0 else total, batches if math.isinf(batches) else math.ceil(batches)
 
     def to_config(self) -> dict[str, Any]:
         """The constructor's arguments as primitives; `from_config` is the inverse."""

@@ -1,9 +1,8 @@
 """Optimisers and learning-rate schedules by name, with settings that are primitives."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any, Literal, Self
 
 import torch
@@ -93,14 +92,14 @@ class OptimizerConfig:
         return OPTIMIZERS[self.optimizer](parameters, **options)
 
     def build_schedule(
-        self, optimizer: Optimizer, total_steps: int, steps_per_epoch: int
+        self, optimizer: Optimizer, length: Callable[[], tuple[float, float]]
     ) -> dict[str, Any] | None:
         """Lightning's scheduler config, or None for a constant rate.
 
         Args:
             optimizer: whose rate is scheduled.
-            total_steps: optimiser steps of the whole training.
-            steps_per_epoch: optimiser steps of one epoch.
+            length: gives the optimiser steps of the whole training and of one epoch, infinite where
+                there is no end; asked after the first step, when the Trainer knows them.
         """
         if self.schedule == "plateau":
             scheduler = lr_scheduler.ReduceLROnPlateau(
@@ -109,15 +108,26 @@ class OptimizerConfig:
             return {"scheduler": scheduler, "interval": "epoch", "monitor": "val_loss"}
         if self.schedule == "constant" and not self.warmup_steps:
             return None
-        factor = partial(
-            self.rate_factor, total_steps=total_steps, steps_per_epoch=max(steps_per_epoch, 1)
-        )
-        # A plain function: LambdaLR would pickle a callable object into the checkpoint.
-        scheduler = lr_scheduler.LambdaLR(optimizer, lambda step: factor(step))
-        return {"scheduler": scheduler, "interval": "step"}
 
-    def rate_factor(self, step: int, *, total_steps: int, steps_per_epoch: int) -> float:
-        """The factor of ``learning_rate`` at a step, counted from 0."""
+        # A plain function: LambdaLR would pickle a callable object into the checkpoint.
+        def factor(step: int) -> float:
+            # The first factor is the same for every length.
+            total, epoch = length() if step else (1, 1)
+            return self.rate_factor(step, total_steps=total, steps_per_epoch=epoch)
+
+        return {"scheduler": lr_scheduler.LambdaLR(optimizer, factor), "interval": "step"}
+
+    def rate_factor(self, step: int, *, total_steps: float, steps_per_epoch: float) -> float:
+        """The factor of ``learning_rate`` at a step, counted from 0.
+
+        Raises:
+            ValueError: the rate falls over the whole training, and that has no end.
+        """
+        if self.schedule in ("linear", "cosine") and math.isinf(total_steps):
+            raise ValueError(
+                f"schedule {self.schedule!r} falls over the whole training, whose length is not known. "
+                "Give the Trainer max_steps."
+            )
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         step -= self.warmup_steps
@@ -127,5 +137,5 @@ class OptimizerConfig:
         if self.schedule == "cosine":
             return (math.cos(done * math.pi) + 1) / 2
         if self.schedule == "exponential":
-            return self.decay_factor ** (step // steps_per_epoch)
+            return self.decay_factor ** (step // max(steps_per_epoch, 1))
         return 1.0

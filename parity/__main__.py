@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--json", metavar="FILE", help="also write the table as JSON")
     check.add_argument("--junit", metavar="FILE", help="also write it as JUnit XML")
     check.add_argument("--html", metavar="FILE", help="also write it as a web page")
+    commands.add_parser("layout", help="print the weight table between torch and Keras")
     quickstart = commands.add_parser(
         "quickstart",
         help="train three classifiers on handwritten digits and check each against Keras",
@@ -63,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from parity.quickstart import run_quickstart
 
             passed = run_quickstart(options.output)
+        elif options.command == "layout":
+            from parity.layout_page import layout_table
+
+            print(layout_table())
+            passed = True
         else:
             passed = _check(options)
     except (ParityUnavailable, ValueError, OSError, ImportError) as error:

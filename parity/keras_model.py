@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from parity.keras_config import model_spec
 from parity.layer_table import keras_layer
 from parity.results import ParityUnavailable
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow announces on standard error what it did not find; 3 leaves its fatal errors.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
     import keras
 except ImportError as error:
@@ -29,6 +32,15 @@ PASSES_MASK = (specs.Dropout, specs.Dense)
 """Layers that hand an explicit mask on, besides recurrent ones that return sequences."""
 
 
+@contextmanager
+def max_pooling_may_drop_masks() -> Iterator[None]:
+    """Silences Keras's warning that a pooling layer drops the mask: the spec says that it does."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*destroy the mask information", category=UserWarning)
+        yield
+
+
+@max_pooling_may_drop_masks()
 def build_keras_model(spec: ModelSpec, dtype: str, mask_input: bool = False) -> keras.Model:
     """The Keras twin of a spec, with weights of its own.
 
@@ -105,6 +117,7 @@ def _refuse_own_masks(spec: ModelSpec) -> None:
             )
 
 
+@max_pooling_may_drop_masks()
 def to_float64(model: keras.Model) -> keras.Model:
     """The same Keras model with float64 layers and the same weights."""
     clone = type(model).from_config(_float64_config(model.get_config()))
@@ -145,6 +158,7 @@ def takes_mask(model: keras.Model, spec: ModelSpec) -> bool:
     return len(model.inputs) == len(spec.inputs) + 1
 
 
+@max_pooling_may_drop_masks()
 def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """The model's outputs in inference, computed in batches.
 
@@ -158,6 +172,7 @@ def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
     return model.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=256, verbose=0)
 
 
+@max_pooling_may_drop_masks()
 def stages(model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The outputs of the layers with these names."""
     part = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
@@ -196,6 +211,7 @@ def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
         variable.assign(arrays[path])
 
 
+@max_pooling_may_drop_masks()
 def load(path: str | Path) -> keras.Model:
     """The model in a file, without its compile settings.
 

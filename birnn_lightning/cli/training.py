@@ -65,6 +65,8 @@ def run_training(command: str, arguments: Sequence[str]) -> None:
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             parser_class=TrainingParser,
+            # A job that SLURM starts again finds the config of its first start.
+            save_config_kwargs={"overwrite": True},
             save_config_callback=SaveConfigCallback if command == "fit" else None,
             trainer_defaults={"callbacks": [RandomState()]},
         )

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.data.examples import EncodedExamples, Examples, sorted_class_names
 from birnn_lightning.data.preprocessing import Preprocessing, TextPreprocessing
-from birnn_lightning.data.loader import ResumableLoader
+from birnn_lightning.data.loader import build_loader
 from birnn_lightning.data.sampler import LengthBucketSampler
 from birnn_lightning.data.splitting import check_fraction, hold_out
 
@@ -230,4 +230,4 @@ class ClassificationDataModule(LightningDataModule, ABC):
         sampler = LengthBucketSampler(
             dataset.lengths, self.batch_size, shuffle=shuffle, seed=self.seed, bucket=bucket
         )
-        return ResumableLoader(dataset, sampler, self.num_workers)
+        return build_loader(dataset, sampler, self.num_workers)

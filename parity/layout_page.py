@@ -1,0 +1,31 @@
+"""The weight table as documentation shows it, from the rows that the code uses."""
+
+from birnn_lightning.nn import specs
+from birnn_lightning.nn.specs import CELL_NAMES, LayerSpec
+from parity.layout import KERAS_CLASSES, layer_rows
+
+DOCUMENTED: dict[str, LayerSpec] = {
+    **{
+        f"Bidirectional({KERAS_CLASSES[cell]})": specs.Bidirectional(
+            forward=specs.Recurrent(cell=cell, hidden_size=1)
+        )
+        for cell in CELL_NAMES
+    },
+    "GRU(reset_after=False)": specs.Recurrent(cell="gru", hidden_size=1, reset_after=False),
+    "Embedding": specs.Embedding(vocab_size=1, embedding_dim=1),
+    "Dense": specs.Dense(units=1),
+}
+
+
+def layout_table() -> str:
+    """A Markdown table of every kind of row."""
+    lines = ["| layer | Keras array | torch arrays | form | gates, torch → Keras |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for name, spec in DOCUMENTED.items():
+        for row in layer_rows(spec, "", ""):
+            gates = f"`{row.torch_gates}` → `{row.keras_gates}`" if row.torch_gates else ""
+            torch = ", ".join(f"`{one.lstrip('.')}`" for one in row.torch)
+            lines.append(
+                f"| {name} | `{row.keras.lstrip('/')}` | {torch} | {row.form.name} | {gates} |"
+            )
+    return "\n".join(lines)
