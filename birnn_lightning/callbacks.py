@@ -26,6 +26,17 @@ class RandomState(Callback):
         """Keeps the state for the first step of training."""
         self._restored = state_dict
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets an epoch that had ended be over: the number of the epoch decides its order.
+
+        With ``max_steps``, Lightning 2.6 would end it, and count it, a second time.
+        """
+        loop = trainer.fit_loop
+        if loop.restarted_on_epoch_end:
+            loop.epoch_progress.increment_completed()
+            loop.on_iteration_done()
+            loop.epoch_loop.restarting = False
+
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:

@@ -1,11 +1,18 @@
 """A checkpoint is read without running anything that stands in it."""
 
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+
+UNREADABLE = (
+    *(pickle.UnpicklingError, struct.error, RuntimeError, EOFError),
+    *(LookupError, ValueError, TypeError, AttributeError),
+)
+"""What torch raises, by the byte that is wrong."""
 
 
 def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any]:
@@ -21,9 +28,12 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"checkpoint not found: {path}")
+    # Else torch takes it for its oldest format, and fails in more ways.
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a checkpoint that can be read safely: not a zip archive")
     try:
         checkpoint = torch.load(path, map_location=map_location or "cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{path} is not a checkpoint that can be read safely: {reason}") from None
     settings = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None

@@ -1,6 +1,6 @@
 """Raw examples in, labels with probabilities out: what a trained classifier is for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -71,5 +71,3 @@ def _classification(model: SequenceClassifier, output: np.ndarray) -> Classifica
     else:
         label = names[int(np.argmax(values))]
     return Classification(label=label, probabilities=probabilities)
-
-

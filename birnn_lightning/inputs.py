@@ -1,6 +1,6 @@
 """Whatever a caller passes as inputs becomes masked tensors of the right type, or a clear error."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +17,13 @@ Arrays: TypeAlias = Array | Sequence[Array]
 def as_list(arrays: Arrays) -> list[Array]:
     """Several inputs as they are, a single one as a list of one."""
     return list(arrays) if isinstance(arrays, list | tuple) else [arrays]  # type: ignore[list-item]
+
+
+def check_same_length(arrays: Iterable[Array]) -> None:
+    """Raises ValueError unless all arrays hold equally many examples."""
+    sizes = [len(array) for array in arrays]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"inputs, lengths and mask must have one batch size; got {sizes}.")
 
 
 def masked_inputs(
@@ -45,25 +52,33 @@ def masked_inputs(
     tensors = [
         _to_tensor(node, array, like) for node, array in zip(spec.inputs, arrays, strict=True)
     ]
+    check_same_length(tensors)
     first = tensors[0]
     if (lengths is not None or mask is not None) and first.dim() < 2:
         raise ValueError("lengths and mask need a first input with a time axis.")
     valid = None
     if lengths is not None:
-        valid = mask_from_lengths(torch.as_tensor(lengths, device=like.device), first.shape[1])
+        valid = mask_from_lengths(_as_tensor(lengths).to(like.device), first.shape[1])
         if len(valid) != len(first):
             raise ValueError(f"lengths must have {len(first)} elements; got {len(valid)}.")
     if mask is not None:
-        mask = torch.as_tensor(mask, device=like.device)
+        mask = _as_tensor(mask).to(like.device)
         check_mask(mask, *first.shape[:2])
         valid = merge_masks(valid, mask)
     return [Masked(first, valid), *(Masked(tensor) for tensor in tensors[1:])]
 
 
+def _as_tensor(array: Array) -> Tensor:
+    """The array as a tensor; copied where torch refuses its memory, e.g. a reversed view."""
+    if isinstance(array, np.ndarray):
+        array = np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
+    return torch.as_tensor(array)
+
+
 def _to_tensor(node: Node, array: Array, like: Tensor) -> Tensor:
     """An input as a tensor of the node's type, its shape checked."""
     shape, dtype = node.layer.output_shape(), getattr(node.layer, "dtype", "float")
-    tensor = torch.as_tensor(array)
+    tensor = _as_tensor(array)
     fits = tensor.dim() == len(shape) + 1 and all(
         want in (None, size) for want, size in zip(shape, tensor.shape[1:], strict=True)
     )

@@ -1,7 +1,7 @@
 """What is measured at each stage, by torchmetrics, from probabilities."""
 
+import warnings
 from dataclasses import dataclass
-
 
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
@@ -104,7 +104,11 @@ class StageMetrics(nn.Module):
         collection = self._collection(stage)
         if not any(metric.update_called for metric in collection.values()):
             return {}
-        values = collection.compute()
+        with warnings.catch_warnings():
+            # The AUROC of a class that did not occur, which torchmetrics takes for 0.
+            warnings.filterwarnings("ignore", message="No (positive|negative) samples in targets")
+            warnings.filterwarnings("ignore", message=".*for one or more classes was `nan`")
+            values = collection.compute()
         collection.reset()
         return values
 
@@ -149,7 +153,11 @@ def class_reports(confusion: Tensor, class_names: list[str]) -> list[ClassReport
         class_names: C names.
     """
     if confusion.dim() == 3:
-        hits, predicted, actual = confusion[:, 1, 1], confusion[:, :, 1].sum(1), confusion[:, 1].sum(1)
+        hits, predicted, actual = (
+            confusion[:, 1, 1],
+            confusion[:, :, 1].sum(1),
+            confusion[:, 1].sum(1),
+        )
     else:
         hits, predicted, actual = confusion.diagonal(), confusion.sum(0), confusion.sum(1)
     reports = []

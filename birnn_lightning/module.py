@@ -15,7 +15,7 @@ from birnn_lightning.checkpoint import read_checkpoint
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.data.datamodule import ClassificationDataModule
 from birnn_lightning.data.preprocessing import Preprocessing, preprocessing_from_config
-from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
+from birnn_lightning.inputs import Array, Arrays, as_list, check_same_length, masked_inputs
 from birnn_lightning.losses import TASKS, Task, sequence_loss
 from birnn_lightning.metrics import StageMetrics
 from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel
@@ -118,7 +118,9 @@ class SequenceClassifier(L.LightningModule):
         layers = self.model.layers.items()
         return {name: layer for name, layer in layers if isinstance(layer, RecurrentLayer)}
 
-    def forward(self, inputs: Arrays, lengths: Array | None = None, mask: Array | None = None) -> Tensor:
+    def forward(
+        self, inputs: Arrays, lengths: Array | None = None, mask: Array | None = None
+    ) -> Tensor:
         """The logits.
 
         Args:
@@ -163,6 +165,7 @@ class SequenceClassifier(L.LightningModule):
             batch axis when every step has a label.
         """
         arrays = as_list(inputs)
+        check_same_length(array for array in (*arrays, lengths, mask) if array is not None)
         was_training = self.training
         self.eval()
         try:
@@ -255,18 +258,23 @@ class SequenceClassifier(L.LightningModule):
         """What `OptimizerConfig` says, fused unless a gradient scaler forbids it."""
         config = self.optimizer_config
         optimizer = config.build(self.parameters(), fused=self.trainer.precision != "16-mixed")
-        schedule = config.build_schedule(optimizer, self._training_length)
-        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+        schedule: Any = config.build_schedule(optimizer, self._training_length)
+        if schedule is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _training_length(self) -> tuple[float, float]:
         """Optimiser steps of the whole training and of one epoch, infinite where there is no end.
 
-        Asked in `configure_optimizers`, the Trainer would make its loaders there and then, too early
-        to give a resumed one its place back.
+        Asked in `configure_optimizers`, the Trainer would make its loaders at once: too early to
+        give a resumed one its place back.
         """
         total = self.trainer.estimated_stepping_batches
-        batches = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
-        return math.inf if total < 0 else total, batches if math.isinf(batches) else math.ceil(batches)
+        epoch = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        return (
+            total if total >= 0 else math.inf,
+            math.ceil(epoch) if math.isfinite(epoch) else math.inf,
+        )
 
     def to_config(self) -> dict[str, Any]:
         """The constructor's arguments as primitives; `from_config` is the inverse."""

@@ -125,8 +125,8 @@ class OptimizerConfig:
         """
         if self.schedule in ("linear", "cosine") and math.isinf(total_steps):
             raise ValueError(
-                f"schedule {self.schedule!r} falls over the whole training, whose length is not known. "
-                "Give the Trainer max_steps."
+                f"schedule {self.schedule!r} falls over the whole training, and its length is not "
+                "known. Give the Trainer max_steps."
             )
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps

@@ -25,7 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Without MODEL: every configuration of a grid, with random weights. "
         "Exit status 0: parity holds; 1: it does not; 2: it could not be tried.",
     )
-    check.add_argument("model", nargs="?", metavar="MODEL", help="a .ckpt of birnn, or a Keras file")
+    check.add_argument(
+        "model", nargs="?", metavar="MODEL", help="a .ckpt of birnn, or a Keras file"
+    )
     check.add_argument(
         "--grid", choices=("quick", "full"), default="quick", help="default: %(default)s"
     )

@@ -64,16 +64,19 @@ class Case:
 
     def build(self) -> BidirectionalClassifier:
         """The classifier, every weight random."""
-        pooling = {"tagging": True} if self.pooling == "tagging" else {"pooling": self.pooling}
-        classes = {} if self.task == "binary" else {"num_classes": NUM_CLASSES}
+        settings: dict[str, Any] = dict(INPUTS[self.inputs])
+        if self.pooling == "tagging":
+            settings["tagging"] = True
+        else:
+            settings["pooling"] = self.pooling
+        if self.task != "binary":
+            settings["num_classes"] = NUM_CLASSES
         model = PRESETS[self.cell](
             hidden_size=HIDDEN_SIZE,
             num_layers=self.num_layers,
             dropout=0.5,  # inference must not drop anything
             task=self.task,
-            **INPUTS[self.inputs],
-            **pooling,
-            **classes,
+            **settings,
         ).to(getattr(torch, self.dtype))
         randomise_weights(model)
         return model

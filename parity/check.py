@@ -5,7 +5,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from birnn_lightning.cli.training import datamodule_of_checkpoint
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.module import SequenceClassifier
@@ -68,7 +67,7 @@ def check_model(path: str, examples: int | None) -> ParityReport:
 
 
 def test_examples(path: str, model: SequenceClassifier, count: int) -> Batch:
-    """The first ``count`` test examples of the data that a checkpoint was trained on, as one batch."""
+    """One batch of the first ``count`` test examples of the data that a model was trained on."""
     datamodule = datamodule_of_checkpoint(path)
     if datamodule is None or model.preprocessing is None:
         raise ParityUnavailable(

@@ -8,6 +8,7 @@ import torch
 
 from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
 from birnn_lightning.module import SequenceClassifier
+from birnn_lightning.nn.layers import Masking
 from parity.convert import aligned_nodes
 from parity.inputs import Inputs, random_inputs
 from parity.layout import layer_rows
@@ -29,16 +30,16 @@ def compare(
 ) -> ParityReport:
     """Compares a classifier with a Keras model, weights and all.
 
-    Three questions: do both compute the same in float64 (copies of both are made); is each one, in its
-    own precision, within rounding of that; do they predict the same classes.
+    Three questions: do both compute the same in float64 (copies of both are made); is each one, in
+    its own precision, within rounding of that; do they predict the same classes.
 
     Args:
         model: ours; neither model is changed.
         keras_model: theirs, of any names; e.g. from `parity.to_keras`.
         inputs: as for ``model.predict``; default: random and ragged.
         lengths: as for ``model.predict``.
-        mask: as for ``model.predict``. With ``lengths`` or ``mask`` the Keras model must take a mask
-            as its last input (``to_keras(model, mask_input=True)``).
+        mask: as for ``model.predict``. With ``lengths`` or ``mask`` the Keras model must take a
+            mask as its last input (``to_keras(model, mask_input=True)``).
         case: how the report calls the comparison.
 
     Returns:
@@ -56,9 +57,14 @@ def compare(
     truth = _ours(reference, given)
     reference_theirs = theirs.to_float64(keras_model)
     rows = [
-        _float64_row(case, reference, reference_theirs, given, truth, _theirs(reference_theirs, given))
+        _float64_row(
+            case, reference, reference_theirs, given, truth, _theirs(reference_theirs, given)
+        )
     ]
-    if next(model.parameters()).dtype == torch.float32 and theirs.dtype_of(keras_model) == "float32":
+    if (
+        next(model.parameters()).dtype == torch.float32
+        and theirs.dtype_of(keras_model) == "float32"
+    ):
         ours32, theirs32 = _ours(model, given), _theirs(keras_model, given)
         if ours32.shape == theirs32.shape:
             bound = rounding_bound(reference, lambda network: _ours(network, given), truth)
@@ -80,8 +86,14 @@ def assert_parity(
 def float64_reference(model: SequenceClassifier) -> SequenceClassifier:
     """A float64 copy that runs on the readable reference engine."""
     reference = SequenceClassifier.from_config({**model.to_config(), "engine": "scan"}).double()
-    state = {name: tensor.detach().cpu().double() for name, tensor in model.model.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().double() for name, tensor in model.model.state_dict().items()
+    }
     reference.model.load_state_dict(state)
+    if next(model.parameters()).dtype == torch.float32:
+        for layer in reference.model.layers.values():
+            if isinstance(layer, Masking):  # which goes on looking for what float32 made of it
+                layer.mask_value = float(np.float32(layer.mask_value))
     return reference.eval()
 
 
@@ -128,8 +140,13 @@ def _with_mask(given: Inputs) -> list[np.ndarray]:
 
 def _difference(first: np.ndarray, second: np.ndarray) -> float:
     """The largest absolute difference; NaN in the same places is no difference."""
-    both_nan = np.isnan(first) & np.isnan(second)
-    return float(np.max(np.where(both_nan, 0, np.abs(first - second)), initial=0.0))
+    return float(np.max(_distance(first, second), initial=0.0))
+
+
+def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Elementwise, 0 where both are NaN or the same infinity, NaN where only one of them is."""
+    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    return np.abs(np.where(same, 0, first) - np.where(same, 0, second))
 
 
 def _float64_row(
@@ -221,8 +238,8 @@ def _stage_difference(ours: np.ndarray, theirs: np.ndarray) -> str:
         return f"shapes {ours.shape} and {theirs.shape}."
     if _difference(ours, theirs) <= float64_bound(ours):
         return ""
-    distance = np.abs(ours - theirs)
-    where = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(distance)), ours.shape))
+    worst = int(np.argmax(_distance(ours, theirs)))  # NaN counts as the largest
+    where = tuple(int(i) for i in np.unravel_index(worst, ours.shape))
     return f"{ours[where]:.6g} is {theirs[where]:.6g} in Keras at {where}."
 
 

@@ -59,6 +59,8 @@ def from_keras(source: "str | Path | keras.Model") -> SequenceClassifier:
 
     model = keras_model.load(source) if isinstance(source, str | Path) else source
     spec = keras_model.spec_of(model)
+    if not model.weights:
+        raise ParityUnavailable("the Keras model has no weights, so there is nothing to convert.")
     classifier = SequenceClassifier(spec, task_of(spec))
     classifier.to(getattr(torch, keras_model.dtype_of(model)))
     copy_weights(model, classifier)
@@ -68,7 +70,8 @@ def from_keras(source: "str | Path | keras.Model") -> SequenceClassifier:
 def copy_weights(source: Any, target: Any) -> None:
     """Copies every weight from a classifier to a Keras model, or the other way.
 
-    The layers are matched in order, so their names may differ. Nothing is changed unless all fits.
+    The layers are matched by name where all names agree, else in order, so that names may differ.
+    Nothing is changed unless all fits.
 
     Args:
         source: a `SequenceClassifier` or a ``keras.Model``.
@@ -104,13 +107,25 @@ def aligned_nodes(ours: ModelSpec, theirs: ModelSpec) -> list[tuple[Node, Node]]
             f"the models have {len(ours.nodes)} and {len(theirs.nodes)} layers: "
             f"{_kinds(ours)} and {_kinds(theirs)}."
         )
-    pairs = list(zip(ours.nodes, theirs.nodes, strict=True))
+    by_name = {node.name: node for node in theirs.nodes}
+    # Keras lists the layers of branches in another order; a twin's names say which is which.
+    named_alike = by_name.keys() == {node.name for node in ours.nodes}
+    partners = [by_name[node.name] for node in ours.nodes] if named_alike else theirs.nodes
+    pairs = list(zip(ours.nodes, partners, strict=True))
+    names = {our_node.name: their_node.name for our_node, their_node in pairs}
     for our_node, their_node in pairs:
         if our_node not in ours.inputs and our_node.layer != their_node.layer:
             raise ParityUnavailable(
                 f"layer {our_node.name!r} differs from Keras layer {their_node.name!r}: "
                 f"{our_node.layer} and {their_node.layer}."
             )
+        if [names[name] for name in our_node.inputs] != list(their_node.inputs):
+            raise ParityUnavailable(
+                f"layer {our_node.name!r} takes {', '.join(our_node.inputs)}, but Keras layer "
+                f"{their_node.name!r} takes {', '.join(their_node.inputs)}."
+            )
+    if [names[node.name] for node in ours.inputs] != [node.name for node in theirs.inputs]:
+        raise ParityUnavailable("the models take their inputs in different orders.")
     return pairs
 
 
@@ -141,8 +156,6 @@ def load_torch_arrays(model: SequenceClassifier, arrays: Mapping[str, np.ndarray
     model.model.load_state_dict(
         {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     )
-
-
 
 
 def _kinds(spec: ModelSpec) -> str:

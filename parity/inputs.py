@@ -61,9 +61,12 @@ def random_inputs(model: SequenceClassifier, explicit_mask: bool = False, seed: 
         layer = node.layer
         assert isinstance(layer, specs.Input)
         shape = (BATCH, *(TIME if size is None else size for size in layer.shape))
-        padding = ~ragged_mask(shape[0], shape[1], seed) if len(shape) > 1 else np.zeros(shape[:1], bool)
+        padding = (
+            ~ragged_mask(shape[0], shape[1], seed) if len(shape) > 1 else np.zeros(shape[:1], bool)
+        )
         if layer.dtype == "int64":
-            array = generator.integers(1, max(vocabulary, 2), shape)
+            lowest = 1 if mask_zero else 0
+            array = generator.integers(lowest, max(vocabulary, lowest + 1), shape)
             if mask_zero:
                 array[padding] = 0
         else:

@@ -1,8 +1,10 @@
 """The Keras side: the only module that imports keras."""
 
 import json
+import logging
 import os
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +28,12 @@ except ImportError as error:
         "'birnn-lightning[parity]'."
     ) from None
 
+# TensorFlow warns when many models are traced in one process, which is what a grid does.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
 EAGER_BATCH = 64
 
-PASSES_MASK = (specs.Dropout, specs.Dense)
+PASSES_MASK = (specs.Dropout, specs.Dense, specs.Embedding, specs.Attention)
 """Layers that hand an explicit mask on, besides recurrent ones that return sequences."""
 
 
@@ -36,7 +41,9 @@ PASSES_MASK = (specs.Dropout, specs.Dense)
 def max_pooling_may_drop_masks() -> Iterator[None]:
     """Silences Keras's warning that a pooling layer drops the mask: the spec says that it does."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*destroy the mask information", category=UserWarning)
+        warnings.filterwarnings(
+            "ignore", message=".*destroy the mask information", category=UserWarning
+        )
         yield
 
 
@@ -120,26 +127,29 @@ def _refuse_own_masks(spec: ModelSpec) -> None:
 @max_pooling_may_drop_masks()
 def to_float64(model: keras.Model) -> keras.Model:
     """The same Keras model with float64 layers and the same weights."""
-    clone = type(model).from_config(_float64_config(model.get_config()))
+    clone = type(model).from_config(_float64_config(model.get_config(), dtype_of(model)))
     if not clone.built:
         clone.build(model.input_shape)
     clone.set_weights([np.asarray(array, "float64") for array in model.get_weights()])
     return clone
 
 
-def _float64_config(config: Any) -> Any:
-    """A config in which every dtype, nested ones too, is float64 where it was another float."""
+def _float64_config(config: Any, dtype: str) -> Any:
+    """A config in which every dtype, nested ones too, is float64 where it was another float.
+
+    A Masking layer goes on looking for the value that it looked for in ``dtype``.
+    """
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return "float64"
-        return {
-            key: "float64"
-            if key == "dtype" and value in ("float16", "bfloat16", "float32")
-            else _float64_config(value)
-            for key, value in config.items()
-        }
+        changed = {key: _float64_config(value, dtype) for key, value in config.items()}
+        if config.get("dtype") in ("float16", "bfloat16", "float32"):
+            changed["dtype"] = "float64"
+        if "mask_value" in config:
+            changed["mask_value"] = float(np.dtype(dtype).type(config["mask_value"]))
+        return changed
     if isinstance(config, list | tuple):
-        return type(config)(_float64_config(part) for part in config)
+        return type(config)(_float64_config(part, dtype) for part in config)
     return config
 
 
@@ -166,19 +176,33 @@ def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """
     if len(inputs[0]) <= EAGER_BATCH:
         arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
-        outputs = model(arrays if len(arrays) > 1 else arrays[0], training=False)
-        return keras.ops.convert_to_numpy(outputs)
-    arrays = list(inputs)
-    return model.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=256, verbose=0)
+        outputs = model(_as_called(model, arrays), training=False)
+        return _to_numpy(keras.tree.flatten(outputs)[0])
+    quiet: Any = 0  # which Keras annotates as str
+    outputs = model.predict(_as_called(model, list(inputs)), batch_size=256, verbose=quiet)
+    return np.asarray(keras.tree.flatten(outputs)[0])
+
+
+def _as_called(model: keras.Model, arrays: list[Any]) -> Any:
+    """The arrays in the structure (one, a list, a dict) in which the model takes them."""
+    if isinstance(model, keras.Sequential):
+        return arrays[0]
+    return keras.tree.pack_sequence_as(model.input, arrays)
 
 
 @max_pooling_may_drop_masks()
-def stages(model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def stages(
+    model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """The outputs of the layers with these names."""
     part = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
     arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
     outputs = part(arrays if len(arrays) > 1 else arrays[0], training=False)
-    return [keras.ops.convert_to_numpy(output) for output in outputs]
+    return [_to_numpy(output) for output in outputs]
+
+
+def _to_numpy(tensor: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
 def find_variable(model: keras.Model, path: str) -> Any:
@@ -192,7 +216,7 @@ def find_variable(model: keras.Model, path: str) -> Any:
 
 def read_variables(model: keras.Model, paths: Sequence[str]) -> dict[str, np.ndarray]:
     """The arrays at these paths."""
-    return {path: keras.ops.convert_to_numpy(find_variable(model, path)) for path in paths}
+    return {path: _to_numpy(find_variable(model, path)) for path in paths}
 
 
 def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
@@ -221,7 +245,16 @@ def load(path: str | Path) -> keras.Model:
     if not Path(path).is_file():
         raise ParityUnavailable(f"Keras file not found: {path}.")
     try:
-        return keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, AttributeError) as error:
+        model: Any = keras.saving.load_model(path, compile=False)
+        return model
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        KeyError,
+        AttributeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ParityUnavailable(f"Keras {keras.__version__} cannot load {path}: {reason}") from None

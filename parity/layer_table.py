@@ -1,4 +1,4 @@
-"""One entry a layer says how its spec is a Keras layer config, and back; nothing here needs Keras."""
+"""One entry a layer says how its spec is a Keras layer config, and back, without Keras."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ class KerasLayer:
         constants: spec fields that the Keras class implies.
         required: Keras settings that a spec cannot express, and the values that mean their absence.
         ignored: Keras settings without influence on what is computed.
+        inputs: how many tensors it takes.
     """
 
     name: str
@@ -37,6 +38,7 @@ class KerasLayer:
     constants: Mapping[str, Any] = field(default_factory=dict)
     required: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
+    inputs: int = 1
 
     def to_config(self, spec: LayerSpec) -> dict[str, Any]:
         """The Keras settings of a spec."""
@@ -50,25 +52,37 @@ class KerasLayer:
         """
         known = set(self.fields.values())
         for setting, value in config.items():
-            if setting in known or self._ignores(setting):
+            if setting in known or setting in self.ignored or is_training_setting(setting):
                 continue
             if value not in self.required.get(setting, ()):
-                raise ParityUnavailable(
-                    f"{self.name} layer {config.get('name')!r}: {setting}={value!r} is not "
-                    "supported. Remove the setting, or open an issue with the layer's config."
-                )
+                raise _unsupported(self.name, config, setting)
         values = {ours: config[keras] for ours, keras in self.fields.items() if keras in config}
         for name in ACTIVATION_FIELDS:
             if name in values:
                 values[name] = read_activation(values[name], self.name, config.get("name"))
+        for name, value in values.items():
+            if not isinstance(value, bool | int | float | str):
+                raise _unsupported(self.name, config, self.fields[name])
         return self.spec(**values, **self.constants)
 
-    def _ignores(self, setting: str) -> bool:
-        return (
-            setting in TRAINING_SETTINGS
-            or setting in self.ignored
-            or setting.endswith(TRAINING_SUFFIXES)
-        )
+
+def is_training_setting(setting: str) -> bool:
+    """Whether a Keras setting has no influence on what a layer computes from its weights."""
+    return setting in TRAINING_SETTINGS or setting.endswith(TRAINING_SUFFIXES)
+
+
+def _unsupported(class_name: str, config: Mapping[str, Any], setting: str) -> ParityUnavailable:
+    return ParityUnavailable(
+        f"{class_name} layer {config.get('name')!r}: {setting}={_shown(config[setting])} is not "
+        "supported. Remove the setting, or open an issue with the layer's config."
+    )
+
+
+def _shown(value: Any) -> str:
+    """A setting as errors quote it: of a serialized object, which may be long, the class alone."""
+    if isinstance(value, dict):
+        return str(value.get("class_name", "a function of its own"))
+    return repr(value)
 
 
 def read_activation(value: Any, layer: str, name: Any) -> str:
@@ -78,7 +92,7 @@ def read_activation(value: Any, layer: str, name: Any) -> str:
         if activation in ACTIVATIONS:
             return str(activation)
     raise ParityUnavailable(
-        f"{layer} layer {name!r}: activation {value!r} is not supported. "
+        f"{layer} layer {name!r}: activation {_shown(value)} is not supported. "
         f"Supported: {', '.join(sorted(ACTIVATIONS))}."
     )
 
@@ -158,6 +172,7 @@ OTHER_LAYERS = (
         spec=specs.Attention,
         fields={},
         required={"use_scale": (False,), "score_mode": ("dot",), "dropout": (0, 0.0)},
+        inputs=2,
     ),
 )
 BY_KERAS_NAME = {entry.name: entry for entry in (*RECURRENT_LAYERS.values(), *OTHER_LAYERS)}
@@ -173,7 +188,9 @@ def keras_layer(spec: LayerSpec) -> tuple[str, dict[str, Any]]:
             "backward_layer": backward,
             "merge_mode": spec.merge_mode,
         }
-    entry = RECURRENT_LAYERS[spec.cell] if isinstance(spec, specs.Recurrent) else BY_SPEC[type(spec)]
+    entry = (
+        RECURRENT_LAYERS[spec.cell] if isinstance(spec, specs.Recurrent) else BY_SPEC[type(spec)]
+    )
     return entry.name, entry.to_config(spec)
 
 
@@ -181,6 +198,11 @@ def serialized_layer(spec: LayerSpec) -> dict[str, Any]:
     """A spec as Keras serializes a nested layer."""
     name, config = keras_layer(spec)
     return {"module": "keras.layers", "class_name": name, "config": config, "registered_name": None}
+
+
+def inputs_of(class_name: str) -> int:
+    """How many tensors a supported Keras layer takes."""
+    return BY_KERAS_NAME[class_name].inputs if class_name in BY_KERAS_NAME else 1
 
 
 def layer_spec(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
@@ -202,15 +224,21 @@ def layer_spec(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
 
 def _bidirectional_spec(config: Mapping[str, Any]) -> LayerSpec:
     """The two directions as Keras runs them, whatever their own ``zero_output_for_mask`` says."""
+    for setting in config.keys() - {"layer", "backward_layer", "merge_mode"}:
+        if not is_training_setting(setting):
+            raise _unsupported("Bidirectional", config, setting)
     nested = [config["layer"], config.get("backward_layer")]
-    directions = [part and layer_spec(part["class_name"], part["config"]) for part in nested]
-    for direction, part in zip(directions, nested, strict=True):
-        if direction is not None and not isinstance(direction, specs.Recurrent):
+    directions: list[specs.Recurrent | None] = []
+    for part in nested:
+        spec = part and layer_spec(part["class_name"], part["config"])
+        if spec and not isinstance(spec, specs.Recurrent):
             raise ParityUnavailable(
                 f"Bidirectional layer {config.get('name')!r}: a {part['class_name']} inside is not "
                 "supported. Supported: SimpleRNN, LSTM, GRU."
             )
+        directions.append(spec)
     forward, backward = directions
+    assert forward is not None
     return specs.Bidirectional(
         forward=forward, backward=backward, merge_mode=config.get("merge_mode", "concat")
     )

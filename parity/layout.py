@@ -120,7 +120,9 @@ def layer_rows(spec: LayerSpec, keras: str, torch: str) -> tuple[Row, ...]:
 def rows(spec: ModelSpec) -> tuple[Row, ...]:
     """Every row of a model, in the order of its nodes."""
     return tuple(
-        row for node in spec.nodes for row in layer_rows(node.layer, node.name, f"layers.{node.name}")
+        row
+        for node in spec.nodes
+        for row in layer_rows(node.layer, node.name, f"layers.{node.name}")
     )
 
 

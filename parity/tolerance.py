@@ -1,10 +1,10 @@
-"""Tolerances have a reason: in float64 semantics, in float32 what one unit roundoff in the weights does.
+"""Tolerances have a reason: float64 tests the semantics, float32 may do what rounding does.
 
-float64 tests the semantics: differences stay under 1e-12 of the scale. In float32 the truth is the same
-network in float64, and each framework is bounded by how far the truth itself moves when every weight
-and feature moves by a relative unit roundoff, at random: the result is then exact for a network that
-float32 cannot tell from the given one, up to a factor for the roundings inside (mixed stability, Higham
-2002, section 1.5).
+In float64 differences stay under 1e-12 of the scale. In float32 the truth is the same network in
+float64, and each framework is bounded by how far the truth itself moves when every weight moves by a
+relative unit roundoff, at random: the result is then exact for a network that float32 cannot tell
+from the given one, up to a factor for the roundings inside (mixed stability, Higham 2002, section
+1.5).
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ Predict = Callable[[SequenceClassifier], np.ndarray]
 
 
 def scale_of(truth: np.ndarray) -> float:
-    """What a difference is relative to: the largest value, at least 1."""
-    return max(1.0, float(np.max(np.abs(truth), initial=0.0)))
+    """What a difference is relative to: the largest finite value, at least 1."""
+    return max(1.0, _largest(truth))
 
 
 def float64_bound(truth: np.ndarray) -> float:
@@ -50,10 +50,15 @@ def rounding_bound(reference: SequenceClassifier, predict: Predict, truth: np.nd
             reference.model.load_state_dict(
                 {name: _perturbed(tensor, unit, generator) for name, tensor in weights.items()}
             )
-            spread = max(spread, float(np.max(np.abs(predict(reference) - truth), initial=0.0)))
+            spread = max(spread, _largest(predict(reference) - truth))
     finally:
         reference.model.load_state_dict(weights)
-    return INNER_ROUNDINGS * max(spread, unit * float(np.max(np.abs(truth), initial=0.0)))
+    return INNER_ROUNDINGS * max(spread, unit * _largest(truth))
+
+
+def _largest(array: np.ndarray) -> float:
+    """The largest absolute value among the finite ones; an empty row's mean is NaN."""
+    return float(np.max(np.abs(array), initial=0.0, where=np.isfinite(array)))
 
 
 def _perturbed(tensor: torch.Tensor, unit: float, generator: torch.Generator) -> torch.Tensor:

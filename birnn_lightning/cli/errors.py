@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-
 # What reading options, files and data raises for a mistake in them.
 MISTAKES = (ValueError, OSError, LookupError, TypeError)
 
@@ -40,5 +39,3 @@ class OneLineErrors:
         if os.environ.get("BIRNN_DEBUG") and ex is not None:
             raise ex
         fail(f"{message} See: {self.prog.replace(' [options]', '')} --help")
-
-

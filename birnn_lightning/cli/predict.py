@@ -122,7 +122,7 @@ def read_examples(
     if Path(file).suffix == ".txt":
         return _lines_of(file)
     table = read_file(file)
-    check_columns(table, [column], file)
+    check_columns(table.column_names, [column], file)
     return (text for text in table[column] if text)
 
 

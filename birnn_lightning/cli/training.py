@@ -91,8 +91,8 @@ class TrainingParser(OneLineErrors, LightningArgumentParser):
 def settings_of_checkpoint(command: str, arguments: Sequence[str]) -> list[str]:
     """Arguments that repeat the settings of the run that a checkpoint comes from.
 
-    A run keeps its settings in ``config.yaml`` beside its folder of checkpoints. Without ``--config``
-    on the command line, ``fit`` goes on with all of them, the others take the data.
+    A run keeps its settings in ``config.yaml`` beside its folder of checkpoints. Without
+    ``--config`` on the command line, ``fit`` goes on with all of them, the others take the data.
     """
     path = _option(arguments, "--ckpt_path")
     if path is None or any(a in ("-c", "--config") or a.startswith("--config=") for a in arguments):
@@ -123,7 +123,7 @@ def datamodule_of_checkpoint(checkpoint: str) -> ClassificationDataModule | None
         return None
     parser = LightningArgumentParser()
     parser.add_subclass_arguments(LightningDataModule, "data")
-    built = parser.instantiate_classes(parser.parse_object({"data": data})).data
+    built = parser.instantiate(parser.parse_object({"data": data}))["data"]
     return built if isinstance(built, ClassificationDataModule) else None
 
 
@@ -163,10 +163,14 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Builds the data, then the model for it, then the trainer."""
-        parser = self._parser(self.subcommand)
-        parser.add_instantiator(self._build_model, SequenceClassifier, subclasses=True)
-        parser.add_instantiator(self._build_data, LightningDataModule, subclasses=True)
-        super().instantiate_classes()
+        builders = [
+            (self._build_data, LightningDataModule, True),
+            (self._build_model, SequenceClassifier, True),
+        ]
+        self.config_init = self.parser.instantiate(self.config, instantiators=builders)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self.trainer = self.instantiate_trainer()
 
     def _build_data(self, data_class: type, *args: Any, **kwargs: Any) -> LightningDataModule:
         # Here, because jsonargparse wraps an error of a constructor in pages of its own.
@@ -176,7 +180,7 @@ class TrainingCLI(LightningCLI):
 
     def _build_model(self, model_class: type, *args: Any, **kwargs: Any) -> SequenceClassifier:
         with mistakes_in_one_line():
-            path = self.config[self.subcommand].get("ckpt_path")
+            path = self._get(self.config, "ckpt_path")
             if path is not None:
                 return self._load_model(path)
             if self.subcommand != "fit":
@@ -206,7 +210,9 @@ class TrainingCLI(LightningCLI):
         """Drops what waits for a validation loss where nothing is validated."""
         if self.subcommand != "fit" or config.get("fast_dev_run"):
             callbacks = []
-        elif isinstance(self.datamodule, ClassificationDataModule) and not self.datamodule.validates:
+        elif (
+            isinstance(self.datamodule, ClassificationDataModule) and not self.datamodule.validates
+        ):
             callbacks = [ModelCheckpoint(filename="best", save_last=True)]
         return super()._instantiate_trainer(config, callbacks)
 

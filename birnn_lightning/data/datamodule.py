@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.data.examples import EncodedExamples, Examples, sorted_class_names
-from birnn_lightning.data.preprocessing import Preprocessing, TextPreprocessing
 from birnn_lightning.data.loader import build_loader
+from birnn_lightning.data.preprocessing import Preprocessing, TextPreprocessing
 from birnn_lightning.data.sampler import LengthBucketSampler
 from birnn_lightning.data.splitting import check_fraction, hold_out
 

@@ -61,7 +61,9 @@ def rnn_step(x: Tensor, state: State, weights: Weights, act: Activation, _: Acti
     return (act(x + linear(h, weights.weight_hh, weights.bias_hh)),)
 
 
-def lstm_step(x: Tensor, state: State, weights: Weights, act: Activation, gate: Activation) -> State:
+def lstm_step(
+    x: Tensor, state: State, weights: Weights, act: Activation, gate: Activation
+) -> State:
     """``c' = f c + i g``, ``h' = o act(c')``."""
     h, c = state
     i, f, g, o = (x + linear(h, weights.weight_hh, weights.bias_hh)).chunk(4, dim=-1)

@@ -77,7 +77,7 @@ class Dropout(Layer):
 
 @layer_for(specs.Dense)
 class Dense(Layer):
-    """``activation(x weightᵀ + bias)``; parameters ``weight (units, input_size)``, ``bias (units,)``."""
+    """``activation(x weightᵀ + bias)``; ``weight (units, input_size)``, ``bias (units,)``."""
 
     def __init__(self, spec: specs.Dense, shape: specs.Shape) -> None:
         """Draws glorot-uniform weights and zero biases."""
@@ -162,7 +162,7 @@ class Attention(Layer):
         super().__init__()
 
     def forward(self, *inputs: Masked) -> Masked:
-        """Query ``(batch, q, feature)``, value ``(batch, time, feature)`` to ``(batch, q, feature)``."""
+        """``(batch, q, feature)`` and ``(batch, time, feature)`` to ``(batch, q, feature)``."""
         (query, query_mask), (value, value_mask) = inputs
         scores = query @ value.transpose(1, 2)
         if value_mask is not None:

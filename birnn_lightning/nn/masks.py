@@ -1,7 +1,7 @@
 """Padding's only home: what a mask is, and how a masked batch becomes a packed one and back.
 
-A mask is a bool tensor ``(batch, time)``, True where a step is valid. A masked step carries the state,
-so any mask equals: drop the masked steps, run, put the outputs back.
+A mask is a bool tensor ``(batch, time)``, True where a step is valid. A masked step carries the
+state, so any mask equals: drop the masked steps, run, put the outputs back.
 """
 
 from typing import NamedTuple
@@ -59,7 +59,8 @@ def mask_from_lengths(lengths: Tensor, time: int) -> Tensor:
         index = int(wrong[0])
         raise ValueError(
             f"lengths must be between 1 and {time} (the padded time axis); got "
-            f"{int(lengths[index])} at batch index {index}. Drop empty sequences in the data module."
+            f"{int(lengths[index])} at batch index {index}. "
+            "Drop empty sequences in the data module."
         )
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 

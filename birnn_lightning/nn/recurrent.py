@@ -53,7 +53,9 @@ class RecurrentLayer(Layer):
     def _add_parameters(self, spec: Recurrent, input_size: int, suffix: str) -> None:
         cell = cell_of(spec)
         rows = len(cell.gates) * spec.hidden_size
-        self.register_parameter(f"weight_ih_l0{suffix}", nn.Parameter(torch.empty(rows, input_size)))
+        self.register_parameter(
+            f"weight_ih_l0{suffix}", nn.Parameter(torch.empty(rows, input_size))
+        )
         self.register_parameter(
             f"weight_hh_l0{suffix}", nn.Parameter(torch.empty(rows, spec.hidden_size))
         )
@@ -102,7 +104,7 @@ class RecurrentLayer(Layer):
         return choose_engine(tuple(self._directions.values()), self.requested_engine)
 
     def forward(self, *inputs: Masked) -> Masked:
-        """``(batch, time, feature)`` to ``(batch, time, hidden)`` or ``(batch, hidden)``, merged."""
+        """``(batch, time, feature)`` to the merged ``(batch, time, hidden)`` or ``(batch, hidden)``."""
         ((values, mask),) = inputs
         directions = [
             Direction(spec, self.weights(suffix), self._zero_state(spec, values))
@@ -141,8 +143,6 @@ def direction_output(spec: Recurrent, outcome: Outcome, mask: Tensor | None) -> 
         return carry_outputs(sequence, mask, spec.go_backwards)
     if mask is None:
         return state[0]
-    if spec.zero_output_for_mask:
-        valid = mask[:, 0 if spec.go_backwards else -1]
-    else:
-        valid = mask.any(1)
+    last = 0 if spec.go_backwards else -1
+    valid = mask[:, last] if spec.zero_output_for_mask else mask.any(1)
     return torch.where(valid[:, None], state[0], 0)

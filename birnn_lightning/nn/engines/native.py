@@ -67,16 +67,19 @@ def _run_kernel(
     initial = [torch.stack(states) for states in zip(*(d.state for d in directions), strict=True)]
     options = (spec.use_bias, 1, 0.0, torch.is_grad_enabled(), len(directions) == 2)
     kernel = KERNELS[spec.cell, spec.activation]
-    if mask is None:
+    if mask is None or len(inputs) == 0:  # torch packs no empty batch
         sequence, *final = kernel(inputs, _hidden(spec, initial), flat, *options, True)
         return _outcomes(sequence, final, len(directions))
     compaction = compact(mask)
     packed = pack_padded_sequence(
-        compaction.gather(inputs),
+        # An empty row runs one step all the same: NaN there would reach the gradients.
+        compaction.gather(torch.where(mask[..., None], inputs, 0)),
         compaction.lengths.clamp(min=1).cpu(),
         batch_first=True,
         enforce_sorted=False,
     )
+    assert packed.sorted_indices is not None
+    assert packed.unsorted_indices is not None
     initial = [state.index_select(1, packed.sorted_indices) for state in initial]
     data, *final = kernel(packed.data, packed.batch_sizes, _hidden(spec, initial), flat, *options)
     sequence, _ = pad_packed_sequence(

@@ -20,6 +20,8 @@ def run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> 
     spec, weights, state = direction
     step = cell_of(spec).step
     activation, recurrent_activation = activations_of(spec)
+    if mask is not None:  # whatever stands there, be it NaN, must not reach the gradients
+        inputs = torch.where(mask[..., None], inputs, 0)
     projected = linear(inputs, weights.weight_ih, weights.bias_ih).unbind(1)
     valid = None if mask is None else mask[..., None].unbind(1)
     outputs: list[Tensor] = [state[0]] * len(projected)

@@ -38,10 +38,12 @@ class LayerSpec:
     """What one layer is; subclasses add fields."""
 
     kinds: ClassVar[dict[str, type["LayerSpec"]]] = {}
+    num_inputs: ClassVar[int] = 1
 
     def __init_subclass__(cls) -> None:
         """Registers the kind, so that a config finds its class by name."""
-        LayerSpec.kinds[cls.__name__] = cls
+        if not cls.__name__.startswith("_"):
+            LayerSpec.kinds[cls.__name__] = cls
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """The output's shape for these input shapes; raises ValueError where they do not fit."""

@@ -3,8 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from torch.nn import ModuleDict
+
 from birnn_lightning.nn.specs.base import LayerSpec, Shape, layer_from_config
 from birnn_lightning.nn.specs.layers import Input
+
+RESERVED_NAMES = frozenset(dir(ModuleDict()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +17,7 @@ class Node:
 
     Attributes:
         name: unique in the model; the torch module and the Keras layer carry it too. Neither ``.``
-            nor ``/`` may occur in it.
+            nor ``/`` may occur in it, and no name that `torch.nn.ModuleDict` uses itself.
         layer: what it computes.
         inputs: names of earlier nodes; empty for the node before.
     """
@@ -25,7 +29,14 @@ class Node:
     def __post_init__(self) -> None:
         """Checks the name."""
         if not self.name or "." in self.name or "/" in self.name:
-            raise ValueError(f"node name must be non-empty, without '.' and '/'; got {self.name!r}.")
+            raise ValueError(
+                f"node name must be non-empty, without '.' and '/'; got {self.name!r}."
+            )
+        if self.name in RESERVED_NAMES:
+            raise ValueError(
+                f"node name {self.name!r} is one that torch uses itself. Rename the layer, e.g. to "
+                f"{self.name + '_layer'!r}."
+            )
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,11 @@ class ModelSpec:
         """Every node's output shape, without the batch axis; raises ValueError for a misfit."""
         shapes: dict[str, Shape] = {}
         for node in self.nodes:
+            if len(node.inputs) != node.layer.num_inputs:
+                raise ValueError(
+                    f"node {node.name!r}: {type(node.layer).__name__} takes "
+                    f"{node.layer.num_inputs} inputs; got {list(node.inputs)}."
+                )
             try:
                 shapes[node.name] = node.layer.output_shape(*(shapes[name] for name in node.inputs))
             except ValueError as error:

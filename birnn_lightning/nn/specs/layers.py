@@ -1,7 +1,7 @@
 """The specs of the layers that stand around the recurrent ones, named as Keras names them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from birnn_lightning.nn.activations import check_activation
 from birnn_lightning.nn.specs.base import (
@@ -22,6 +22,8 @@ class Input(LayerSpec):
         shape: without the batch axis, e.g. ``(None,)`` for tokens, ``(None, 8)`` for features.
         dtype: ``"int64"`` for tokens, ``"float"`` for features in the model's own precision.
     """
+
+    num_inputs: ClassVar[int] = 0
 
     shape: Shape
     dtype: Literal["int64", "float"] = "float"
@@ -150,9 +152,13 @@ class RepeatVector(LayerSpec):
 class Attention(LayerSpec):
     """Dot-product attention of inputs ``query`` and ``value`` (Luong et al. 2015)."""
 
+    num_inputs: ClassVar[int] = 2
+
     def output_shape(self, *shapes: Shape) -> Shape:
         """``(query time, feature)`` and ``(time, feature)`` to ``(query time, feature)``."""
-        if len(shapes) != 2 or shapes[0][-1] != shapes[1][-1]:
+        for shape in shapes:
+            check_rank("Attention", shape, 2, "time, feature")
+        if shapes[0][-1] != shapes[1][-1]:
             raise ValueError(
                 f"Attention: needs a query and a value of equal feature size; got {shapes}."
             )

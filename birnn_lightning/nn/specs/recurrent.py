@@ -106,5 +106,6 @@ class Bidirectional(LayerSpec):
         forward, backward = (direction.output_shape(*shapes) for direction in self.directions)
         if self.merge_mode != "concat":
             return forward
-        assert forward[-1] is not None and backward[-1] is not None
+        assert forward[-1] is not None
+        assert backward[-1] is not None
         return (*forward[:-1], forward[-1] + backward[-1])

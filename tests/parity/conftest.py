@@ -1,0 +1,17 @@
+"""Keras twins of grid cases, each built once: building is the slow part."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from parity.cases import Case
+
+
+@pytest.fixture(scope="session")
+def twin_of() -> Callable[[Case], Any]:
+    """From a case to its Keras twin. Tests share it: copy the weights before you use it."""
+    import parity
+
+    return cache(lambda case: parity.to_keras(case.build(), mask_input=case.explicit_mask))
