@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from parity.results import ParityError, ParityReport, ParityRow, ParityUnavailable
 
 if TYPE_CHECKING:
-    from parity.compare import assert_parity, compare
+    from parity.comparison import assert_parity, compare
     from parity.convert import copy_weights, from_keras, to_keras
 
 _HOMES = {
-    "assert_parity": "parity.compare",
-    "compare": "parity.compare",
+    "assert_parity": "parity.comparison",
+    "compare": "parity.comparison",
     "copy_weights": "parity.convert",
     "from_keras": "parity.convert",
     "to_keras": "parity.convert",
@@ -35,5 +35,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value  # else `parity.compare` would become the submodule of that name
+    globals()[name] = value
     return value

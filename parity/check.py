@@ -9,7 +9,7 @@ from birnn_lightning.cli.training import datamodule_of_checkpoint
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.module import SequenceClassifier
 from parity.cases import grid
-from parity.compare import compare
+from parity.comparison import compare
 from parity.convert import from_keras, to_keras
 from parity.report import markdown, parity_table, write_html, write_json, write_junit
 from parity.results import ParityReport, ParityUnavailable

@@ -20,8 +20,9 @@ Origin: TypeAlias = tuple[Any, ...] | None
 
 def mask_inputs(nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode]) -> list[str]:
     """Names of the model's inputs that are given to layers as their mask."""
-    given = dict.fromkeys(name for node in nodes for name in node.masks or () if name is not None)
-    return [name for name in given if by_name[name].class_name == "InputLayer"]
+    given = (name for node in nodes for name in node.masks or () if name is not None)
+    sources = dict.fromkeys(_source(name, by_name).name for name in given)
+    return [name for name in sources if by_name[name].class_name == "InputLayer"]
 
 
 def check_masks(nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode]) -> None:
@@ -74,14 +75,20 @@ def _made_mask(node: KerasNode) -> Origin:
 
 def _origin(name: str, by_name: Mapping[str, KerasNode]) -> Origin:
     """What the mask at a node is computed from."""
-    node = by_name[name]
+    node = _source(name, by_name)
     if node.class_name == "NotEqual" and len(node.constants) == 1:
         return ("NotEqual", node.inputs, node.constants[0])
     if node.class_name == "Any" and node.config.get("axis") == -1:
         compared = by_name[node.inputs[0]]
         if compared.class_name == "NotEqual" and len(compared.constants) == 1:
             return ("Any", compared.inputs, compared.constants[0])
-    return (node.class_name, name)
+    return (node.class_name, node.name)
+
+
+def _source(name: str, by_name: Mapping[str, KerasNode]) -> KerasNode:
+    """The node that makes a mask; Attention hands masks on through a conversion."""
+    node = by_name[name]
+    return _source(node.inputs[0], by_name) if node.class_name == "ConvertToTensor" else node
 
 
 def _passes_mask(node: KerasNode) -> bool:

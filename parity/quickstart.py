@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from birnn_lightning.cli.training import silence_advertisements
 from birnn_lightning.data import DigitsDataModule
 from birnn_lightning.presets import PRESETS, BidirectionalClassifier
-from parity.compare import compare
+from parity.comparison import compare
 from parity.convert import to_keras
 from parity.report import ClassifierResult, EpochResult, parity_table, write_html, write_json
 from parity.results import ParityReport

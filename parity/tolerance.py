@@ -16,7 +16,9 @@ from birnn_lightning.module import SequenceClassifier
 
 FLOAT64_RELATIVE = 1e-12
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
-PERTURBATIONS = 4
+PERTURBATIONS = 16
+"""How often: the sensitivity of a saturated network has a heavy tail, which four draws miss."""
+
 INNER_ROUNDINGS = 8.0
 """Roundings of a step's inner products and activations, in units of one rounding of its weights."""
 

@@ -239,8 +239,9 @@ def one_step(model: SequenceClassifier, root: Path, **settings: Any) -> tuple[Te
     weight, bias = (parameter.detach().clone() for parameter in model.parameters())
     # d/dW of mean over batch and outputs of (xWᵀ + b - y)²
     gradient = 2 * (inputs @ weight.T + bias - labels).T @ inputs / (BATCH * 2)
-    trainer = quiet_trainer(root, max_steps=1, limit_val_batches=0, **settings)
-    trainer.fit(model, loader_of(Batch(inputs, labels)))
+    trainer = quiet_trainer(root, max_steps=1, **settings)
+    loader = loader_of(Batch(inputs, labels))
+    trainer.fit(model, loader, loader)
     return next(model.parameters()).detach(), gradient
 
 

@@ -24,13 +24,12 @@ def fit_summary(trainer: Trainer, seconds: float) -> str:
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         lines.append(f"Last epoch: {values}.")
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint):
+        if isinstance(callback, ModelCheckpoint) and callback.best_model_path:
+            which = "Last"
             if callback.best_model_score is not None:
                 lines.append(f"Best {callback.monitor}: {float(callback.best_model_score):.4f}.")
-            if callback.best_model_path:
-                lines.append(f"Best checkpoint: {relative_path(callback.best_model_path)}")
-            if callback.last_model_path:
-                lines.append(f"Last checkpoint: {relative_path(callback.last_model_path)}")
+                which = "Best"
+            lines.append(f"{which} checkpoint: {relative_path(callback.best_model_path)}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "trainer.num_sanity_val_steps": 0,
     "checkpoint.monitor": "val_loss",
     "checkpoint.filename": "best",
-    "checkpoint.save_last": True,
+    "checkpoint.enable_version_counter": False,
     "early_stopping.monitor": "val_loss",
     "early_stopping.patience": 5,
 }
@@ -207,13 +208,22 @@ class TrainingCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
-        """Drops what waits for a validation loss where nothing is validated."""
+        """Drops what waits for a validation loss where nothing is validated.
+
+        A resumed run goes on with the checkpoints it has: its best is replaced by a better one only.
+        """
+        data = self.datamodule
         if self.subcommand != "fit" or config.get("fast_dev_run"):
             callbacks = []
-        elif (
-            isinstance(self.datamodule, ClassificationDataModule) and not self.datamodule.validates
-        ):
-            callbacks = [ModelCheckpoint(filename="best", save_last=True)]
+        elif isinstance(data, ClassificationDataModule) and not data.validates:
+            callbacks = last_checkpoints()
+        else:
+            callbacks = [*callbacks, *last_checkpoints()]
+        resumed = self._get(self.config, "ckpt_path")
+        if resumed and run_config(resumed).is_file():
+            for callback in callbacks:
+                if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                    callback.dirpath = str(Path(resumed).resolve().parent)
         return super()._instantiate_trainer(config, callbacks)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
@@ -234,6 +244,18 @@ class TrainingCLI(LightningCLI):
         """Prints the per-class report and the confusion matrix."""
         if self.trainer.is_global_zero:
             print(test_summary(self.model))
+
+
+def last_checkpoints() -> list[ModelCheckpoint]:
+    """Two that keep ``last.ckpt``: at the end of every epoch, and every ten minutes inside it.
+
+    Not ``save_last``, which in Lightning 2.6 saves only when there is a new best.
+    """
+    settings: dict[str, Any] = {"filename": "last", "enable_version_counter": False}
+    return [
+        ModelCheckpoint(**settings, every_n_epochs=1, save_on_train_epoch_end=True),
+        ModelCheckpoint(**settings, train_time_interval=timedelta(minutes=10)),
+    ]
 
 
 def sized_for(datamodule: LightningDataModule, settings: dict[str, Any]) -> dict[str, Any]:
@@ -270,4 +292,6 @@ def silence_advertisements() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message="The number of training batches")
+    # A resumed run writes on where it wrote before.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")

@@ -68,14 +68,26 @@ def test_the_checkpoint_knows_its_data(trained_run):
 
 def test_fit_goes_on_from_a_checkpoint(run_copy, tmp_path, capsys):
     last = run_copy / "checkpoints" / "last.ckpt"
+    before = torch.load(last, weights_only=True)
+    for callback in before["callbacks"].values():
+        if "dirpath" in callback:  # as if the run had been made here
+            callback["dirpath"] = str(run_copy / "checkpoints")
+    torch.save(before, last)
     root = ("--trainer.default_root_dir", str(tmp_path / "runs"))
     arguments = ["--ckpt_path", str(last), "--trainer.max_epochs", "3", *root]
     assert main(["fit", *arguments, *QUIET, *CPU]) == 0
     assert "Trained 3 epochs in " in capsys.readouterr().out
-    resumed = tmp_path / "runs" / "bilstm-text" / "version_1" / "checkpoints" / "last.ckpt"
-    before, after = (torch.load(path, weights_only=True) for path in (last, resumed))
+    after = torch.load(last, weights_only=True)
     assert (before["epoch"], after["epoch"]) == (1, 2)
     assert after["global_step"] == before["global_step"] * 3 // 2
+    scores = [
+        callback["best_model_score"]
+        for checkpoint in (before, after)
+        for callback in checkpoint["callbacks"].values()
+        if callback.get("best_model_score") is not None
+    ]
+    assert scores[1] <= scores[0]
+    assert (tmp_path / "runs" / "bilstm-text" / "version_1" / "metrics.csv").is_file()
 
 
 def test_the_model_is_sized_by_the_data():

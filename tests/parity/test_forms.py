@@ -22,7 +22,7 @@ FORMS = pytest.mark.parametrize("form", SHAPES, ids=lambda form: form.name)
 def any_array(shape):
     """Every float there is: both zeros, subnormals, infinities, NaN."""
     return st.sampled_from([32, 64]).flatmap(
-        lambda width: arrays(f"float{width}", shape, elements=st.floats(width=width))
+        lambda width: arrays(f"float{width}", shape, elements=st.floats(width=width))  # type: ignore[arg-type]
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from parity.cases import Case
-from parity.compare import float64_reference
+from parity.comparison import float64_reference
 from parity.inputs import random_inputs
 from parity.tolerance import float64_bound, rounding_bound, scale_of
 

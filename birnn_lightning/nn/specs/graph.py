@@ -32,7 +32,7 @@ class Node:
             raise ValueError(
                 f"node name must be non-empty, without '.' and '/'; got {self.name!r}."
             )
-        if self.name in RESERVED_NAMES:
+        if self.name in RESERVED_NAMES and not isinstance(self.layer, Input):
             raise ValueError(
                 f"node name {self.name!r} is one that torch uses itself. Rename the layer, e.g. to "
                 f"{self.name + '_layer'!r}."

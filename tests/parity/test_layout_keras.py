@@ -1,0 +1,52 @@
+"""Keras's half of L4: the weight table names each variable of a Keras model exactly once."""
+
+import numpy as np
+import pytest
+
+from parity import copy_weights, layout, to_keras
+from parity.cases import grid
+from parity.inputs import randomise_weights
+from parity.layout import rows
+
+pytestmark = pytest.mark.tensorflow
+pytest.importorskip("tensorflow", reason="the variables are those of Keras on TensorFlow")
+
+# Precision, task and depth beyond two change neither layers nor paths.
+CASES = [case for case in grid("quick") if case.dtype == "float32"]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+def pair(request):
+    model = request.param.build()
+    return model, to_keras(model, mask_input=request.param.explicit_mask)
+
+
+def test_each_variable_stands_in_exactly_one_row(pair):
+    from parity.keras_model import find_variable
+
+    model, twin = pair
+    found = [id(find_variable(twin, row.keras)) for row in rows(model.spec)]
+    assert sorted(found) == sorted(id(variable) for variable in twin.weights)
+
+
+def test_every_variable_is_written(pair):
+    """New weights reach all of Keras's variables, and come back as they were."""
+    model, twin = pair
+    before = [np.array(array) for array in twin.get_weights()]
+    randomise_weights(model, seed=7)
+    copy_weights(model, twin)
+    for old, new in zip(before, twin.get_weights(), strict=True):
+        assert (old != new).all()
+    ours = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    randomise_weights(model, seed=11)
+    copy_weights(twin, model)
+    for name, tensor in model.state_dict().items():
+        assert tensor.numpy().tobytes() == ours[name].numpy().tobytes()
+
+
+def test_a_variable_without_a_row_would_be_noticed(pair, monkeypatch):
+    from birnn_lightning.nn import specs
+
+    model, twin = pair
+    monkeypatch.delitem(layout._LAYER_ROWS, specs.Dense)
+    assert len(rows(model.spec)) < len(twin.weights)

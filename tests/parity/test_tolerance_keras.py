@@ -1,0 +1,63 @@
+"""Real float32 errors of both frameworks stay below the bound, which is not absurdly loose."""
+
+import numpy as np
+import pytest
+import torch
+
+from birnn_lightning.presets import PRESETS
+from parity import keras_model, to_keras
+from parity.comparison import float64_reference
+from parity.inputs import ragged_mask, randomise_weights
+from parity.tolerance import rounding_bound
+
+pytestmark = pytest.mark.tensorflow
+pytest.importorskip("tensorflow", reason="the errors are those of Keras on TensorFlow")
+
+CELLS = ("rnn", "lstm", "gru")
+POOLINGS = ("last", "max", "mean", "attention")
+TASKS = ("multiclass", "regression", "binary")
+WEIGHTS = (0.3, 1.0, 2.0, 4.0)
+"""Factors: small as at the start, as after training, and two that saturate the gates."""
+
+
+def larger_model(seed):
+    """A model up to 64 wide, its ragged inputs up to 100 steps long, and how it was drawn."""
+    generator = np.random.default_rng(seed)
+
+    def draw(choices):
+        return choices[int(generator.integers(len(choices)))]
+
+    cell, factor = CELLS[seed % 3], WEIGHTS[seed % 4]
+    task, time = draw(TASKS), draw((29, 61, 97))
+    model = PRESETS[cell](
+        input_size=11,
+        hidden_size=draw((17, 31, 64)),
+        num_layers=draw((1, 2)),
+        pooling=draw(POOLINGS),
+        task=task,
+        num_classes=None if task == "binary" else 5,
+    )
+    randomise_weights(model, seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "weight" in name and "head" not in name:
+                parameter.mul_(factor)
+    features = generator.standard_normal((3, time, 11)).astype("float32")
+    return model, features, ragged_mask(3, time, seed)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_real_errors_stay_below_the_bound(seed):
+    model, features, mask = larger_model(seed)
+    reference = float64_reference(model)
+    truth = reference.predict(features, mask=mask)
+    bound = rounding_bound(reference, lambda network: network.predict(features, mask=mask), truth)
+    theirs = keras_model.predict(to_keras(model, mask_input=True), [features, mask])
+    errors = {
+        "ours": np.abs(model.predict(features, mask=mask) - truth).max(),
+        "theirs": np.abs(theirs - truth).max(),
+    }
+    ratios = {name: float(error / bound) for name, error in errors.items()}
+    print(f"errors in units of the bound {bound:.2g}: {ratios}")
+    assert max(ratios.values()) < 1
+    assert max(ratios.values()) > 0.01
