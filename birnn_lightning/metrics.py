@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
 from torchmetrics.classification import (
@@ -62,8 +63,37 @@ def build_confusion(task: Task, num_classes: int) -> Metric | None:
     return None
 
 
+class MeanLoss(Metric):
+    """The mean loss of all examples in all processes.
+
+    Lightning's own mean rounds the number of examples of one process down to an integer.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        """Starts without examples."""
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, count: int) -> None:
+        """Takes in the mean loss of ``count`` examples, or steps of them."""
+        self.total = self.total + loss * count
+        self.count = self.count + count
+
+    def compute(self) -> Tensor:
+        """The mean."""
+        return self.total / self.count
+
+
 class StageMetrics(nn.Module):
-    """The metrics of training, validation and test, and the test's confusion matrix."""
+    """The metrics of training, validation and test, and the test's confusion matrix.
+
+    Attributes:
+        losses: the mean loss of validation and of test.
+    """
 
     def __init__(self, task: Task, num_classes: int) -> None:
         """Builds them; see `build_metrics` for the arguments."""
@@ -72,6 +102,11 @@ class StageMetrics(nn.Module):
         for stage in ("train", "val", "test"):
             self.add_module(f"{stage}_metrics", build_metrics(task, num_classes, stage))
         self.confusion = build_confusion(task, num_classes)
+        self.losses = nn.ModuleDict({stage: MeanLoss() for stage in ("val", "test")})
+
+    def update_loss(self, stage: str, loss: Tensor, count: int) -> None:
+        """Takes in the mean loss of a batch: of ``count`` examples, or steps of them."""
+        self._loss(stage).update(loss.detach(), count)
 
     def update(self, stage: str, outputs: Tensor, labels: Tensor, mask: Tensor | None) -> None:
         """Takes in a batch.
@@ -109,7 +144,10 @@ class StageMetrics(nn.Module):
             warnings.filterwarnings("ignore", message="No (positive|negative) samples in targets")
             warnings.filterwarnings("ignore", message=".*for one or more classes was `nan`")
             values = collection.compute()
-        collection.reset()
+        _reset(collection)
+        if stage in self.losses:
+            values[f"{stage}_loss"] = self._loss(stage).compute()
+            _reset(self._loss(stage))
         return values
 
     def compute_confusion(self) -> Tensor | None:
@@ -117,13 +155,24 @@ class StageMetrics(nn.Module):
         if self.confusion is None:
             return None
         confusion = self.confusion.compute().cpu()
-        self.confusion.reset()
+        _reset(self.confusion)
         return confusion
+
+    def _loss(self, stage: str) -> MeanLoss:
+        loss = self.losses[stage]
+        assert isinstance(loss, MeanLoss)
+        return loss
 
     def _collection(self, stage: str) -> MetricCollection:
         collection = self.get_submodule(f"{stage}_metrics")
         assert isinstance(collection, MetricCollection)
         return collection
+
+
+@torch.inference_mode(False)
+def _reset(metric: Metric | MetricCollection) -> None:
+    """Starts anew; `Trainer.validate` else leaves a state that nothing but itself may change."""
+    metric.reset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -226,16 +226,12 @@ class SequenceClassifier(L.LightningModule):
         outputs = self.probabilities(logits.detach().float())
         self.metrics.update(stage, outputs, labels, mask)
         weight = len(labels) if mask is None else int(mask.sum())
-        in_training = stage == "train"
-        self.log(
-            f"{stage}_loss",
-            loss,
-            on_step=in_training,
-            on_epoch=True,
-            prog_bar=True,
-            batch_size=weight,
-            sync_dist=not in_training,
-        )
+        if stage == "train":
+            self.log(
+                "train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=weight
+            )
+        else:
+            self.metrics.update_loss(stage, loss, weight)
         return loss
 
     def _log_metrics(self, stage: str) -> None:
@@ -301,7 +297,7 @@ class SequenceClassifier(L.LightningModule):
     def load_from_checkpoint(  # type: ignore[override]
         cls, checkpoint_path: str | Path, map_location: Any = None, **overrides: Any
     ) -> Self:
-        """The classifier that a checkpoint holds, with its preprocessing.
+        """The classifier that a checkpoint holds, in its precision and with its preprocessing.
 
         Args:
             checkpoint_path: a ``.ckpt`` file; read with ``weights_only=True``.
@@ -314,7 +310,10 @@ class SequenceClassifier(L.LightningModule):
         """
         checkpoint = read_checkpoint(checkpoint_path, map_location)
         classifier = cls.from_config({**checkpoint["hyper_parameters"], **overrides})
-        classifier.load_state_dict(checkpoint["state_dict"])
+        weights = checkpoint["state_dict"]
+        dtypes = [value.dtype for value in weights.values() if value.is_floating_point()]
+        classifier.to(*dtypes[:1])
+        classifier.load_state_dict(weights)
         classifier.on_load_checkpoint(checkpoint)
         return classifier
 

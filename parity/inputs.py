@@ -22,6 +22,11 @@ class Inputs(NamedTuple):
     arrays: list[np.ndarray]
     mask: np.ndarray | None = None
 
+    def take(self, rows: np.ndarray) -> "Inputs":
+        """The examples with these indices."""
+        mask = None if self.mask is None else self.mask[rows]
+        return Inputs([array[rows] for array in self.arrays], mask)
+
 
 def randomise_weights(model: torch.nn.Module, seed: int = 0) -> None:
     """Gives every parameter, biases too, values from U(-a, a), a = 1.5 / sqrt(fan-in)."""

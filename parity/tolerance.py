@@ -1,12 +1,13 @@
 """Tolerances have a reason: float64 tests the semantics, float32 may do what rounding does.
 
 In float64 differences stay under 1e-12 of the scale. In float32 the truth is the same network in
-float64, and each framework is bounded by how far the truth itself moves when every weight moves by a
-relative unit roundoff, at random: the result is then exact for a network that float32 cannot tell
+float64, and each framework is bounded by how far the truth itself moves when every weight moves by
+a relative unit roundoff, at random: the result is then exact for a network that float32 cannot tell
 from the given one, up to a factor for the roundings inside (mixed stability, Higham 2002, section
 1.5).
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -20,7 +21,7 @@ PERTURBATIONS = 16
 """How often: the sensitivity of a saturated network has a heavy tail, which four draws miss."""
 
 INNER_ROUNDINGS = 8.0
-"""Roundings of a step's inner products and activations, in units of one rounding of its weights."""
+"""Roundings of a step's gates and activations, in units of one rounding of its weights."""
 
 Predict = Callable[[SequenceClassifier], np.ndarray]
 
@@ -52,10 +53,25 @@ def rounding_bound(reference: SequenceClassifier, predict: Predict, truth: np.nd
             reference.model.load_state_dict(
                 {name: _perturbed(tensor, unit, generator) for name, tensor in weights.items()}
             )
-            spread = max(spread, _largest(predict(reference) - truth))
+            with np.errstate(invalid="ignore"):  # equal infinities
+                spread = max(spread, _largest(predict(reference) - truth))
     finally:
         reference.model.load_state_dict(weights)
-    return INNER_ROUNDINGS * max(spread, unit * _largest(truth))
+    return inner_roundings(reference) * max(spread, unit * _largest(truth))
+
+
+def inner_roundings(model: SequenceClassifier) -> float:
+    """How many roundings of its weights a step is worth: `INNER_ROUNDINGS`, or its longest sum.
+
+    Rounded at random, a sum of n terms errs by about sqrt(n) roundings of its partial sums (Higham
+    & Mary 2019); twice that is allowed.
+    """
+    layers: dict[str, int] = {}
+    for name, parameter in model.model.named_parameters():
+        if parameter.dim() > 1 and "embedding" not in name:
+            layer = name.rpartition(".")[0] + ("_reverse" if name.endswith("_reverse") else "")
+            layers[layer] = layers.get(layer, 0) + parameter.shape[-1]
+    return max(INNER_ROUNDINGS, 2 * math.sqrt(max(layers.values(), default=0)))
 
 
 def _largest(array: np.ndarray) -> float:

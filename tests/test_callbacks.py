@@ -137,7 +137,7 @@ def test_resuming_equals_no_interruption(
     model = new_model(seed=0, **model_settings)
     uninterrupted = model, train(tmp_path, model, TinySeries(), saving, settings)
     *checkpoints, _ = sorted(tmp_path.glob("*.ckpt"))  # the last leaves nothing to do
-    for checkpoint in {checkpoints[0], checkpoints[len(checkpoints) // 2], checkpoints[-1]}:
+    for checkpoint in {checkpoints[0], checkpoints[-1]}:
         ours = new_model(seed=1, **model_settings)
         again = tmp_path / checkpoint.stem
         rest = train(again, ours, TinySeries(), saving, settings, checkpoint)

@@ -120,6 +120,15 @@ def test_every_preset_comes_back(cell: CellName, settings: dict, tmp_path: Path)
     assert ours.preprocessing is None
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_the_precision_comes_back(dtype: torch.dtype, tmp_path: Path) -> None:
+    model = BiGRUClassifier(input_size=INPUT, num_classes=CLASSES, hidden_size=HIDDEN).to(dtype)
+    randomise(model.model)
+    ours = BiGRUClassifier.load_from_checkpoint(untrained_checkpoint(model, tmp_path / "m.ckpt"))
+    assert ours(features()).dtype == dtype
+    assert np.array_equal(ours.predict(features()), model.predict(features()))
+
+
 def test_configs_come_back_as_fresh_classifiers() -> None:
     model = BiGRUClassifier(input_size=INPUT, num_classes=CLASSES, hidden_size=HIDDEN)
     ours = SequenceClassifier.from_config(model.to_config())

@@ -207,6 +207,17 @@ def test_a_second_test_starts_anew(tmp_path: Path) -> None:
     assert first == second
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_is_measured_before_it_is_trained(task: Task, tmp_path: Path) -> None:
+    model, loader = classifier(task, (INPUT,)), loader_of(*sequences(task))
+    trainer = quiet_trainer(tmp_path, max_epochs=1)
+    (before,) = trainer.validate(model, loader, verbose=False)
+    trainer.fit(model, loader, loader)
+    (after,) = trainer.validate(model, loader, verbose=False)
+    assert before.keys() == after.keys()
+    assert before["val_loss"] != after["val_loss"]
+
+
 def test_a_stage_without_batches_has_no_values() -> None:
     assert StageMetrics("binary", 2).compute("train") == {}
 

@@ -212,8 +212,10 @@ def test_training_learns(cell: CellName, tmp_path: Path) -> None:
     assert model.class_names == ["falling", "rising"]
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "precision"),
+    [*((cell, "bf16-mixed") for cell in PRESETS), ("gru", "64-true")],
+)
 def test_training_in_other_precisions(cell: CellName, precision: str, tmp_path: Path) -> None:
     model = PRESETS[cell](input_size=INPUT, hidden_size=HIDDEN, task="binary", learning_rate=0.03)
     trainer = quiet_trainer(tmp_path, max_epochs=2, precision=precision)
@@ -270,6 +272,19 @@ def test_the_trainer_predicts_what_predict_says(tmp_path: Path) -> None:
         assert isinstance(output, Tensor)
         expected = model.predict(batch.inputs, mask=batch.mask)
         np.testing.assert_allclose(output, expected, rtol=0, atol=1e-6)
+
+
+def test_class_weights_and_smoothing_reach_the_loss(tmp_path: Path) -> None:
+    settings = {"class_weights": [0.25, 3.0], "label_smoothing": 0.125}
+    model, labels = classifier("binary", **settings), torch.tensor([0, 1])
+    loader = loader_of(Batch(features(), labels))
+    (reported,) = quiet_trainer(tmp_path).test(model, loader, verbose=False)
+    targets, weights = torch.tensor([0.0625, 0.9375]), torch.tensor([0.25, 3.0])
+    logits = model(features()).detach()
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, targets.double(), reduction="none"
+    )
+    assert reported["test_loss"] == pytest.approx(float((losses * weights).mean()), abs=1e-6)
 
 
 def test_a_batch_without_labels_cannot_be_tested(tmp_path: Path) -> None:

@@ -8,23 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from birnn_lightning import BiGRUClassifier
+from birnn_lightning.nn import specs
 from birnn_lightning.nn.masks import Masked, compact
-from birnn_lightning.nn.specs import (
-    Attention,
-    Bidirectional,
-    CellName,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAveragePooling1D,
-    GlobalMaxPooling1D,
-    Input,
-    Masking,
-    Recurrent,
-    RepeatVector,
-)
+from birnn_lightning.nn.specs import Bidirectional, CellName, Dense, Input, Recurrent
 from birnn_lightning.presets import PRESETS, BidirectionalClassifier
 from tests.nn.samples import (
     BATCH,
@@ -81,26 +67,31 @@ STRUCTURES = [
         [
             FEATURES,
             ("bidirectional_1", SEQUENCE),
-            ("dropout_1", Dropout(rate=0.25)),
+            ("dropout_1", specs.Dropout(rate=0.25)),
             ("bidirectional_2", SEQUENCE),
-            ("dropout", Dropout(rate=0.25)),
+            ("dropout", specs.Dropout(rate=0.25)),
             HEAD,
         ],
         id="tagging with dropout",
     ),
     pytest.param(
         {"mask_value": -1.5},
-        [FEATURES, ("masking", Masking(mask_value=-1.5)), ("bidirectional_1", FINAL), HEAD],
+        [FEATURES, ("masking", specs.Masking(mask_value=-1.5)), ("bidirectional_1", FINAL), HEAD],
         id="mask_value",
     ),
     pytest.param(
         {"pooling": "max"},
-        [FEATURES, ("bidirectional_1", SEQUENCE), ("pooling", GlobalMaxPooling1D()), HEAD],
+        [FEATURES, ("bidirectional_1", SEQUENCE), ("pooling", specs.GlobalMaxPooling1D()), HEAD],
         id="max",
     ),
     pytest.param(
         {"pooling": "mean"},
-        [FEATURES, ("bidirectional_1", SEQUENCE), ("pooling", GlobalAveragePooling1D()), HEAD],
+        [
+            FEATURES,
+            ("bidirectional_1", SEQUENCE),
+            ("pooling", specs.GlobalAveragePooling1D()),
+            HEAD,
+        ],
         id="mean",
     ),
     pytest.param(
@@ -108,11 +99,11 @@ STRUCTURES = [
         [
             FEATURES,
             ("bidirectional_1", SEQUENCE),
-            ("pooling", GlobalAveragePooling1D()),
+            ("pooling", specs.GlobalAveragePooling1D()),
             ("query", Dense(units=2 * HIDDEN, use_bias=False)),
-            ("query_step", RepeatVector(n=1)),
-            ("attention", Attention()),
-            ("attended", Flatten()),
+            ("query_step", specs.RepeatVector(n=1)),
+            ("attention", specs.Attention()),
+            ("attended", specs.Flatten()),
             HEAD,
         ],
         id="attention",
@@ -121,41 +112,29 @@ STRUCTURES = [
         {"input_size": None, "vocab_size": VOCABULARY, "embedding_dim": EMBEDDING},
         [
             ("tokens", Input(shape=(None,), dtype="int64")),
-            ("embedding", Embedding(vocab_size=13, embedding_dim=3, mask_zero=True)),
+            ("embedding", specs.Embedding(vocab_size=13, embedding_dim=3, mask_zero=True)),
             ("bidirectional_1", FINAL),
             HEAD,
         ],
         id="tokens",
     ),
-    pytest.param(
-        {"task": "binary", "num_classes": None},
-        [
-            FEATURES,
-            ("bidirectional_1", FINAL),
-            ("head", Dense(units=1, activation="sigmoid")),
-        ],
-        id="binary",
-    ),
-    pytest.param(
-        {"task": "multilabel"},
-        [
-            FEATURES,
-            ("bidirectional_1", FINAL),
-            ("head", Dense(units=CLASSES, activation="sigmoid")),
-        ],
-        id="multilabel",
-    ),
-    pytest.param(
-        {"task": "regression", "num_classes": 1},
-        [FEATURES, ("bidirectional_1", FINAL), ("head", Dense(units=1))],
-        id="regression",
-    ),
+]
+HEADS = [
+    pytest.param("binary", None, Dense(units=1, activation="sigmoid"), id="binary"),
+    pytest.param("binary", 2, Dense(units=1, activation="sigmoid"), id="binary of two classes"),
+    pytest.param("multilabel", 11, Dense(units=11, activation="sigmoid"), id="multilabel"),
+    pytest.param("regression", 1, Dense(units=1), id="regression"),
 ]
 
 
 @pytest.mark.parametrize(("settings", "nodes"), STRUCTURES)
 def test_structure(settings: dict, nodes: list) -> None:
     assert [(node.name, node.layer) for node in classifier(**settings).spec.nodes] == nodes
+
+
+@pytest.mark.parametrize(("task", "num_classes", "head"), HEADS)
+def test_heads(task: str, num_classes: int | None, head: Dense) -> None:
+    assert classifier(task=task, num_classes=num_classes).spec.output.layer == head
 
 
 def test_attention_takes_the_query_and_the_sequence() -> None:
@@ -315,7 +294,3 @@ def test_mask_zero_may_be_off() -> None:
     assert not close(plain.predict(tokens), masking.predict(tokens))
     lengths = np.array([2])
     assert close(plain.predict(tokens, lengths=lengths), masking.predict(tokens))
-
-
-def test_the_public_names_are_the_presets() -> None:
-    assert PRESETS["gru"] is BiGRUClassifier

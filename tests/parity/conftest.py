@@ -9,6 +9,12 @@ import pytest
 from parity.cases import Case
 
 
+@pytest.fixture
+def short_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random inputs of fewer steps, since Keras takes most of its time for the steps."""
+    monkeypatch.setattr("parity.inputs.TIME", 7)
+
+
 @pytest.fixture(scope="session")
 def twin_of() -> Callable[[Case], Any]:
     """From a case to its Keras twin. Tests share it: copy the weights before you use it."""

@@ -91,6 +91,10 @@ def zeroed(ending: str, where: Any) -> Edit:
     return edit
 
 
+def through_bfloat16(path: str, array: Array) -> Array:
+    return torch.from_numpy(array).bfloat16().float().numpy()
+
+
 # One step of a cell.
 
 
@@ -251,14 +255,15 @@ def logits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SequenceModel, "activate", lambda _, values: values)
 
 
-RNN, LSTM, GRU = (Case(cell=cell) for cell in ("rnn", "lstm", "gru"))
+RNN, LSTM, GRU = (Case(cell=cell, num_layers=1) for cell in specs.CELL_NAMES)
+DEEP = Case(cell="lstm")
 FORGET = slice(HIDDEN_SIZE, 2 * HIDDEN_SIZE)
 
 MUTANTS: dict[str, Mutant] = {
     **{
-        name: Mutant(case=Case(cell=cell), patch=keras_gates(cell, order))
-        for cell in ("lstm", "gru")
-        for name, order in gate_orders(cell)
+        name: Mutant(case=case, patch=keras_gates(case.cell, order))
+        for case in (LSTM, GRU)
+        for name, order in gate_orders(case.cell)
     },
     "gru bias rows reversed": Mutant(
         case=GRU, patch=join("STACKED", lambda a, b: np.stack([b, a]))
@@ -279,11 +284,7 @@ MUTANTS: dict[str, Mutant] = {
         case=Case(cell="gru", inputs="tokens"), layer="embedding", edit=zeroed("embeddings", 0)
     ),
     "head bias dropped": Mutant(case=GRU, layer="head", edit=zeroed("head/bias", ...)),
-    "weights through float16": Mutant(
-        case=LSTM,
-        layer="embedding",
-        edit=lambda _, array: array.astype("float16").astype("float32"),
-    ),
+    "weights through bfloat16": Mutant(case=LSTM, layer="embedding", edit=through_bfloat16),
     "gru update gate inverted": Mutant(case=GRU, patch=step("_GRU", gru_inverted_update)),
     "gru reset before the product": Mutant(case=GRU, patch=step("_GRU", gru_reset_before)),
     "gru bias outside the reset": Mutant(case=GRU, patch=step("_GRU", gru_bias_outside_reset)),
@@ -300,17 +301,15 @@ MUTANTS: dict[str, Mutant] = {
     "mask reversed in time": Mutant(case=RNN, patch=masks(lambda mask: mask.flip(1))),
     "mask inverted": Mutant(case=LSTM, patch=masks(lambda mask: ~mask)),
     "mask one step short": Mutant(case=GRU, patch=masks(one_step_short)),
-    "backward sequence not flipped": Mutant(case=LSTM, patch=outputs(unflipped)),
-    "output[:, -1] of both directions": Mutant(
-        case=GRU, layer="bidirectional_2", patch=outputs(last_step)
-    ),
+    "backward sequence not flipped": Mutant(case=DEEP, patch=outputs(unflipped)),
+    "output[:, -1] of both directions": Mutant(case=GRU, patch=outputs(last_step)),
     "output[:, -1] of the backward direction": Mutant(
         case=Case(cell="rnn", inputs="features"),
         layer="bidirectional_2",
         patch=outputs(last_step_backward),
     ),
     "output[:, -1] of the padded forward direction": Mutant(
-        case=LSTM, layer="bidirectional_2", patch=outputs(last_step_forward)
+        case=LSTM, patch=outputs(last_step_forward)
     ),
     "masked outputs repeated": Mutant(
         case=Case(cell="lstm", pooling="tagging"), patch=outputs(repeated)
@@ -350,7 +349,7 @@ MUTANTS: dict[str, Mutant] = {
         patch=forward(layers.Masking, lambda _, given: Masked(given.values)),
     ),
     "dropout scales in inference": Mutant(
-        case=GRU, layer="dropout_1", patch=forward(layers.Dropout, scaled_dropout)
+        case=DEEP, layer="dropout_1", patch=forward(layers.Dropout, scaled_dropout)
     ),
     "logits for probabilities": Mutant(
         case=Case(cell="gru", task="binary", inputs="features"), layer="head", patch=logits

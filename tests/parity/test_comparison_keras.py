@@ -19,10 +19,11 @@ from parity import (
     to_keras,
 )
 from parity.cases import Case, grid
+from parity.comparison import hardest_rows
 from parity.inputs import randomise_weights
 from tests.parity.mutants import MUTANTS
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")
 keras: Any = pytest.importorskip("keras", reason="the models are Keras models")
 
@@ -69,7 +70,7 @@ def test_the_quick_grid_passes(case, pair_of):
         (Case(cell="gru", dtype="float64"), ["float64"]),
         (
             Case(cell="gru", pooling="tagging"),
-            [("float64", "outputs"), ("float32", "outputs"), ("float32", "classes (55)")],
+            [("float64", "outputs"), ("float32", "outputs"), ("float32", "classes (35)")],
         ),
     ],
     ids=["classes", "numbers", "labels", "float64", "every step"],
@@ -79,7 +80,7 @@ def test_the_rows_of_a_report(case, compared, pair_of):
     expected = [one if isinstance(one, tuple) else (one, "outputs") for one in compared]
     assert [(row.dtype, row.compared.removeprefix("predicted ")) for row in rows] == expected
     assert [row.detail for row in rows] == [""] * len(rows)
-    assert rows[0].allowed == 1e-12
+    assert 1e-12 <= rows[0].allowed < 1e-11
     if len(rows) > 1:
         assert 0 < rows[1].max_difference <= rows[1].allowed < 1e-5
 
@@ -101,15 +102,12 @@ def test_a_small_shift_fails_in_both_precisions(pair_of):
     assert str(failure.value).splitlines()[0].startswith("shifted: outputs (float64) differ by ")
 
 
-def test_a_difference_that_float32_cannot_tell_fails_in_float64_alone(pair_of):
-    model, twin = pair_of(Case(cell="gru", inputs="features", task="regression"))
-    model64 = SequenceClassifier.from_config(model.to_config()).double()
-    model64.model.load_state_dict(model.model.double().state_dict())
-    twin64 = to_keras(model64)
-    shifted(twin64, by=1e-10)
-    (row,) = compare(model64, twin64).rows
+def test_a_difference_that_float32_could_not_tell_fails_in_float64(pair_of):
+    model, twin = pair_of(Case(cell="gru", dtype="float64"))
+    shifted(twin, by=1e-9)
+    (row,) = compare(model, twin).rows
     assert not row.passed
-    assert row.max_difference == pytest.approx(1e-10, rel=1e-3)
+    assert 1e-11 < row.max_difference < 1e-9
 
 
 def test_predictions_that_differ_are_counted(pair_of):
@@ -125,8 +123,10 @@ def test_predictions_that_differ_are_counted(pair_of):
 
 def test_binary_predictions_that_differ_are_counted(pair_of):
     model, twin = pair_of(Case(cell="gru", inputs="features", task="binary"))
-    twin.layers[-1].bias.assign([100.0])
-    row = compare(model, twin).rows[-1]
+    inputs = features()
+    says_yes = (model.predict(inputs) > 0.5).any()
+    twin.layers[-1].bias.assign([-100.0 if says_yes else 100.0])
+    row = compare(model, twin, inputs).rows[-1]
     assert not row.passed
     assert row.compared == "predicted classes (5)"
 
@@ -171,14 +171,22 @@ def test_a_large_batch_is_computed_in_a_graph(pair_of):
     assert not compare(model, twin, inputs, lengths=lengths).passed
 
 
-def test_a_large_batch_of_a_sequential_and_of_a_named_model():
-    entry = keras.Input((None, 3), name="series")
-    last = keras.layers.GRU(5)
-    for theirs in (
-        keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(5)]),
-        keras.Model({"series": entry}, {"verdict": last(entry)}),
-    ):
-        assert_parity(from_keras(theirs), theirs, features(batch=67))
+def test_the_bound_is_measured_where_the_error_is(pair_of):
+    """Among many examples the one that differs most may stand anywhere."""
+    model, twin = pair_of(GRU)
+    inputs = np.tile(features(batch=1), (67, 1, 1))
+    inputs[53] *= 30
+    assert_parity(model, twin, inputs)
+    truth = model.predict(inputs)
+    wrong = truth.copy()
+    wrong[53] += 0.5
+    assert 53 in hardest_rows(truth, truth, wrong)
+
+
+def test_a_large_batch_of_a_model_with_named_inputs_and_outputs():
+    entry = keras.Input((3,), name="series")
+    theirs = keras.Model({"series": entry}, {"verdict": keras.layers.Dense(5)(entry)})
+    assert_parity(from_keras(theirs), theirs, features(batch=67)[:, 0])
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, torch.as_tensor, lambda array: [array]])
@@ -314,5 +322,5 @@ def test_a_mask_value_that_float32_rounds(value):
     model = from_keras(theirs)
     assert_parity(model, theirs, inputs)
     changed = inputs.copy()
-    changed[:, 7:] = value + 1
+    changed[:, 7:] = value / 2 + 1
     assert not np.allclose(model.predict(inputs), model.predict(changed), atol=1e-3)

@@ -17,7 +17,7 @@ from parity import ParityUnavailable, assert_parity, compare, copy_weights, from
 from parity.cases import Case, grid
 from parity.inputs import random_inputs, randomise_weights
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the models are Keras models on TensorFlow")
 keras: Any = pytest.importorskip("keras", reason="the models are Keras models")
 

@@ -87,6 +87,14 @@ def test_an_explicit_mask_comes_apart():
     assert features.all()
 
 
+def test_some_of_the_examples():
+    given = random_inputs(Case(cell="rnn", inputs="features").build(), True)
+    some = given.take(np.array([1, 3]))
+    assert given.mask is not None
+    assert np.array_equal(some.arrays[0], given.arrays[0][[1, 3]])
+    assert np.array_equal(some.mask, given.mask[[1, 3]])
+
+
 def test_the_quick_grid_varies_each_thing_and_names_each_case():
     cases = grid("quick")
     assert {case.cell for case in cases} == set(specs.CELL_NAMES)

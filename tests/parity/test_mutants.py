@@ -9,7 +9,7 @@ from parity.cases import Case, grid
 from parity.layout import layer_rows, rows
 from tests.parity.mutants import MUTANTS, Mutant
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")
 
 MARGIN = 100
@@ -65,6 +65,18 @@ def test_without_a_mutant_the_same_cases_pass(case, twin_of):
     model, twin = on_the_reference_engine(case), twin_of(case)
     parity.copy_weights(model, twin)
     parity.assert_parity(model, twin)
+
+
+def test_half_precision_weights_fail_in_float32_too(twin_of, monkeypatch):
+    """The smallest mistake: float16 rounds 2^13 times as coarsely, the bound is 2 * 8 roundings."""
+    mutant = Mutant(
+        case=Case(cell="lstm"), edit=lambda _, array: array.astype("float16").astype("float32")
+    )
+    _, report = compare_mutant(mutant, twin_of(mutant.case), monkeypatch)
+    rounding = row_of(report, "float32")
+    assert not row_of(report, "float64").passed
+    assert not rounding.passed
+    assert rounding.max_difference >= MARGIN / 4 * rounding.allowed
 
 
 def test_every_case_is_one_that_the_quick_grid_checks():

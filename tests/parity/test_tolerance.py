@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from birnn_lightning import BiGRUClassifier, BiLSTMClassifier
 from parity.cases import Case
-from parity.comparison import float64_reference
+from parity.comparison import HARDEST, float64_reference, hardest_rows
 from parity.inputs import random_inputs
-from parity.tolerance import float64_bound, rounding_bound, scale_of
+from parity.tolerance import float64_bound, inner_roundings, rounding_bound, scale_of
 
 UNIT = 2.0**-24
 
@@ -99,6 +100,39 @@ def test_rows_without_a_valid_step_do_not_spoil_the_bound(network):
     truth = np.array([[0.5, np.nan], [np.nan, -2.0]])
     moved = truth + 3 * UNIT
     assert rounding_bound(network, lambda _: moved, truth) == pytest.approx(24 * UNIT)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "terms"),
+    [
+        pytest.param(5, 16, id="the least, 8, for short sums"),
+        pytest.param(97, 2 * 97 + 97, id="the second layer takes both directions of the first"),
+    ],
+)
+def test_a_step_is_worth_the_roundings_of_its_longest_sum(hidden, terms):
+    model = BiLSTMClassifier(input_size=3, hidden_size=hidden, num_layers=2, num_classes=7)
+    assert inner_roundings(model) == pytest.approx(2 * terms**0.5)
+
+
+def test_an_embedding_is_no_sum():
+    model = BiGRUClassifier(vocab_size=3, embedding_dim=2, hidden_size=3, num_classes=5)
+    assert inner_roundings(model) == 8
+
+
+def test_the_hardest_rows_are_those_with_the_largest_errors_of_either():
+    truth = np.zeros((101, 3))
+    ours, theirs = truth.copy(), truth.copy()
+    ours[7, 2], theirs[83, 0], theirs[5, 1] = 0.25, -0.5, np.nan
+    truth[11] = ours[11] = theirs[11] = np.inf
+    rows = hardest_rows(truth, ours, theirs)
+    assert len(rows) == HARDEST
+    assert {7, 83} <= set(rows.tolist())
+    assert (np.diff(rows) > 0).all()
+
+
+def test_few_rows_are_all_taken():
+    truth = np.zeros((3, 7, 5))
+    assert hardest_rows(truth, truth + 1, truth).tolist() == [0, 1, 2]
 
 
 def test_the_reference_is_a_float64_copy_on_the_readable_engine():
