@@ -2,19 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
-import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from birnn_lightning.checkpoint import read_checkpoint
+from birnn_lightning.checkpoint import CheckpointedModule
 from birnn_lightning.data.batch import Batch
-from birnn_lightning.data.datamodule import ClassificationDataModule
-from birnn_lightning.data.preprocessing import Preprocessing, preprocessing_from_config
 from birnn_lightning.inputs import Array, Arrays, as_list, check_same_length, masked_inputs
 from birnn_lightning.losses import TASKS, Task, sequence_loss
 from birnn_lightning.metrics import StageMetrics
@@ -23,11 +19,8 @@ from birnn_lightning.nn.specs import ModelSpec
 from birnn_lightning.optim import OptimizerConfig
 
 
-class SequenceClassifier(L.LightningModule):
+class SequenceClassifier(CheckpointedModule):
     """Classifies sequences, or every step of them, with any model spec.
-
-    The checkpoint holds primitives and tensors alone: spec, settings, and the preprocessing (the
-    vocabulary, the normalisation) of the data module it was trained with.
 
     Args:
         spec: the model; its last layer's size is the number of classes (1 for binary).
@@ -63,13 +56,13 @@ class SequenceClassifier(L.LightningModule):
         self.output_shape = spec.shapes()[spec.output.name]
         self._check_settings(class_weights)
         weights = None if class_weights is None else torch.tensor(class_weights)
+        self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
         for layer in self.recurrent_layers.values():
             layer.requested_engine = engine
             layer.engine()
         self.metrics = StageMetrics(task, self.num_classes)
         self.confusion: Tensor | None = None
-        self.preprocessing: Preprocessing | None = None
         self.hparams.update(self.to_config())
 
     def _check_settings(self, class_weights: Sequence[float] | None) -> None:
@@ -141,8 +134,10 @@ class SequenceClassifier(L.LightningModule):
     def masked_logits(self, inputs: Arrays, lengths: Array | None, mask: Array | None) -> Masked:
         """The logits of `forward`, and the mask that belongs to their time axis."""
         first = next(self.parameters())
-        logits, mask = self.model(masked_inputs(self.spec, inputs, lengths, mask, first))
-        return Masked(logits.squeeze(-1) if self.task == "binary" else logits, mask)
+        logits = self.model(masked_inputs(self.spec, inputs, lengths, mask, first))
+        return (
+            logits._replace(values=logits.values.squeeze(-1)) if self.task == "binary" else logits
+        )
 
     @torch.no_grad()
     def predict(
@@ -161,8 +156,8 @@ class SequenceClassifier(L.LightningModule):
             batch_size: how many sequences are computed at once.
 
         Returns:
-            ``(batch, 1)`` for binary, ``(batch, num_classes)`` otherwise; with a time axis after the
-            batch axis when every step has a label.
+            ``(batch, 1)`` for binary, ``(batch, num_classes)`` otherwise; with a time axis after
+            the batch axis when every step has a label.
         """
         arrays = as_list(inputs)
         check_same_length(array for array in (*arrays, lengths, mask) if array is not None)
@@ -292,55 +287,3 @@ class SequenceClassifier(L.LightningModule):
         # A preset's own constructor takes sizes; its checkpoint holds the spec they led to.
         SequenceClassifier.__init__(classifier, **{**config, "spec": spec})
         return classifier
-
-    @classmethod
-    def load_from_checkpoint(  # type: ignore[override]
-        cls, checkpoint_path: str | Path, map_location: Any = None, **overrides: Any
-    ) -> Self:
-        """The classifier that a checkpoint holds, in its precision and with its preprocessing.
-
-        Args:
-            checkpoint_path: a ``.ckpt`` file; read with ``weights_only=True``.
-            map_location: where the tensors go, as in `torch.load`; default: the CPU.
-            **overrides: settings that replace the checkpoint's, e.g. ``learning_rate``.
-
-        Raises:
-            ValueError: not a checkpoint of this library.
-            FileNotFoundError: no such file.
-        """
-        checkpoint = read_checkpoint(checkpoint_path, map_location)
-        classifier = cls.from_config({**checkpoint["hyper_parameters"], **overrides})
-        weights = checkpoint["state_dict"]
-        dtypes = [value.dtype for value in weights.values() if value.is_floating_point()]
-        classifier.to(*dtypes[:1])
-        classifier.load_state_dict(weights)
-        classifier.on_load_checkpoint(checkpoint)
-        return classifier
-
-    def on_train_start(self) -> None:
-        """Takes over what the data module fitted."""
-        self._adopt_preprocessing()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the preprocessing."""
-        self._adopt_preprocessing()
-        if self.preprocessing is not None:
-            checkpoint["preprocessing"] = self.preprocessing.to_config()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the preprocessing, and hands it to the trainer's data module."""
-        if "preprocessing" in checkpoint:
-            self.preprocessing = preprocessing_from_config(checkpoint["preprocessing"])
-            datamodule = self._datamodule()
-            if datamodule is not None:
-                datamodule.preprocessing = self.preprocessing
-
-    def _adopt_preprocessing(self) -> None:
-        datamodule = self._datamodule()
-        if datamodule is not None:
-            self.preprocessing = datamodule.preprocessing
-
-    def _datamodule(self) -> ClassificationDataModule | None:
-        """The trainer's data module, if it is one of ours."""
-        datamodule = None if self._trainer is None else getattr(self._trainer, "datamodule", None)
-        return datamodule if isinstance(datamodule, ClassificationDataModule) else None

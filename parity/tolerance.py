@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from birnn_lightning.module import SequenceClassifier
+from birnn_lightning.nn.layers import Dense
+from birnn_lightning.nn.recurrent import FORWARD, RecurrentLayer
 
 FLOAT64_RELATIVE = 1e-12
 UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
@@ -66,12 +68,14 @@ def inner_roundings(model: SequenceClassifier) -> float:
     Rounded at random, a sum of n terms errs by about sqrt(n) roundings of its partial sums (Higham
     & Mary 2019); twice that is allowed.
     """
-    layers: dict[str, int] = {}
-    for name, parameter in model.model.named_parameters():
-        if parameter.dim() > 1 and "embedding" not in name:
-            layer = name.rpartition(".")[0] + ("_reverse" if name.endswith("_reverse") else "")
-            layers[layer] = layers.get(layer, 0) + parameter.shape[-1]
-    return max(INNER_ROUNDINGS, 2 * math.sqrt(max(layers.values(), default=0)))
+    longest = 0
+    for layer in model.model.layers.values():
+        if isinstance(layer, RecurrentLayer):
+            weights = layer.weights(FORWARD)
+            longest = max(longest, weights.weight_ih.shape[-1] + weights.weight_hh.shape[-1])
+        elif isinstance(layer, Dense):
+            longest = max(longest, layer.weight.shape[-1])
+    return max(INNER_ROUNDINGS, 2 * math.sqrt(longest))
 
 
 def _largest(array: np.ndarray) -> float:

@@ -210,7 +210,7 @@ class TrainingCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
         """Drops what waits for a validation loss where nothing is validated.
 
-        A resumed run goes on with the checkpoints it has: its best is replaced by a better one only.
+        A resumed run goes on with the checkpoints it has; a better one alone replaces its best.
         """
         data = self.datamodule
         if self.subcommand != "fit" or config.get("fast_dev_run"):

@@ -104,7 +104,7 @@ class RecurrentLayer(Layer):
         return choose_engine(tuple(self._directions.values()), self.requested_engine)
 
     def forward(self, *inputs: Masked) -> Masked:
-        """``(batch, time, feature)`` to the merged ``(batch, time, hidden)`` or ``(batch, hidden)``."""
+        """``(batch, time, feature)`` to ``(batch, [time,] hidden)``, the directions merged."""
         ((values, mask),) = inputs
         directions = [
             Direction(spec, self.weights(suffix), self._zero_state(spec, values))

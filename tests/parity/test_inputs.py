@@ -91,6 +91,7 @@ def test_some_of_the_examples():
     given = random_inputs(Case(cell="rnn", inputs="features").build(), True)
     some = given.take(np.array([1, 3]))
     assert given.mask is not None
+    assert some.mask is not None
     assert np.array_equal(some.arrays[0], given.arrays[0][[1, 3]])
     assert np.array_equal(some.mask, given.mask[[1, 3]])
 
