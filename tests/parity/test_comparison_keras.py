@@ -54,7 +54,7 @@ def shifted(twin, by=1e-3):
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in grid("quick") if case not in ELSEWHERE][::3], ids=lambda c: c.name
+    "case", [case for case in grid("quick") if case not in ELSEWHERE][::5], ids=lambda c: c.name
 )
 def test_the_quick_grid_passes(case, pair_of):
     report = assert_parity(*pair_of(case), case=case.name)
@@ -213,10 +213,8 @@ HOLES = np.random.default_rng(11).random((5, 11)) < 0.6
         pytest.param({}, id="neither"),
     ],
 )
-@pytest.mark.parametrize("pooling", ["last", "attention"])
-def test_lengths_and_masks_reach_both(given, pooling, pair_of):
-    model, twin = pair_of(Case(cell="gru", inputs="features, lengths", pooling=pooling))
-    assert_parity(model, twin, features(), **given)
+def test_lengths_and_masks_reach_both(given, pair_of):
+    assert_parity(*pair_of(LENGTHS), features(), **given)
 
 
 def test_tokens_take_an_explicit_mask_too():

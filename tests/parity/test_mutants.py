@@ -7,7 +7,7 @@ import pytest
 
 from parity.cases import Case, grid
 from parity.layout import layer_rows, rows
-from tests.parity.mutants import MUTANTS, Mutant
+from tests.parity.mutants import LSTM, MUTANTS, Mutant
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")
@@ -69,9 +69,7 @@ def test_without_a_mutant_the_same_cases_pass(case, twin_of):
 
 def test_half_precision_weights_fail_in_float32_too(twin_of, monkeypatch):
     """The smallest mistake: float16 rounds 2^13 times as coarsely, the bound is 2 * 8 roundings."""
-    mutant = Mutant(
-        case=Case(cell="lstm"), edit=lambda _, array: array.astype("float16").astype("float32")
-    )
+    mutant = Mutant(case=LSTM, edit=lambda _, array: array.astype("float16").astype("float32"))
     _, report = compare_mutant(mutant, twin_of(mutant.case), monkeypatch)
     rounding = row_of(report, "float32")
     assert not row_of(report, "float64").passed

@@ -28,7 +28,7 @@ def larger_model(seed):
         return choices[int(generator.integers(len(choices)))]
 
     cell, factor = CELLS[seed % 3], WEIGHTS[seed % 4]
-    task, time = draw(TASKS), draw((29, 61, 97))
+    task, time = draw(TASKS), draw((19, 37, 97))
     model = PRESETS[cell](
         input_size=11,
         hidden_size=draw((17, 31, 64)),
