@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from birnn_lightning.cli.training import silence_advertisements
@@ -52,6 +53,8 @@ def run_quickstart(output: str) -> bool:
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     silence_advertisements()
+    # Matrices this small gain nothing from a second thread, and lose much on a busy machine.
+    torch.set_num_threads(1)
     started = time.monotonic()
     results, report = [], ParityReport(())
     for preset in PRESETS.values():
