@@ -283,6 +283,15 @@ def test_rows_without_a_valid_step_are_nan_in_both(pair_of):
     ] * 2
 
 
+def test_what_stands_in_masked_steps_does_not_matter(pair_of):
+    model, twin = pair_of(LENGTHS)
+    padded = np.where(LEFT[..., None], features(), np.float32(np.nan))
+    np.testing.assert_array_equal(
+        model.predict(padded, mask=LEFT), model.predict(features(), mask=LEFT)
+    )
+    assert_parity(model, twin, padded, mask=LEFT)
+
+
 def test_a_number_where_theirs_is_none_fails(pair_of):
     model, twin = pair_of(GRU)
     twin.layers[-1].bias.assign([np.nan] + [0.0] * 6)

@@ -3,7 +3,6 @@
 import zipfile
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from parity.cases import Case
 
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="the models are Keras models on TensorFlow")
+h5py: Any = pytest.importorskip("h5py", reason="files are spoilt with it")
 keras: Any = pytest.importorskip("keras", reason="the models are Keras models")
 
 L = keras.layers

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from birnn_lightning.presets import PRESETS
-from parity import keras_model, to_keras
+from parity import to_keras
 from parity.comparison import float64_reference
 from parity.inputs import ragged_mask, randomise_weights
 from parity.tolerance import rounding_bound
@@ -48,6 +48,8 @@ def larger_model(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_real_errors_stay_below_the_bound(seed):
+    from parity import keras_model
+
     model, features, mask = larger_model(seed)
     reference = float64_reference(model)
     truth = reference.predict(features, mask=mask)
