@@ -32,6 +32,18 @@ def build_parser() -> argparse.ArgumentParser:
         "--grid", choices=("quick", "full"), default="quick", help="default: %(default)s"
     )
     check.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        default=os.cpu_count() or 1,
+        help="processes that share the cases of a grid; default: %(default)s",
+    )
+    check.add_argument(
+        "--journal",
+        metavar="FILE",
+        help="append each case's result to FILE, and go on from what FILE already holds",
+    )
+    check.add_argument(
         "--examples",
         type=int,
         metavar="N",
@@ -87,10 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(options: argparse.Namespace) -> bool:
     if options.examples is not None and (options.model is None or options.examples < 1):
         raise ValueError("--examples needs a MODEL and a number of at least 1.")
+    if options.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1; got {options.jobs}.")
     from parity.check import Outputs, check_grid, check_model, publish
 
     if options.model is None:
-        report = check_grid(options.grid)
+        report = check_grid(options.grid, options.jobs, options.journal)
     else:
         report = check_model(options.model, options.examples)
     publish(report, Outputs(json=options.json, junit=options.junit, html=options.html))

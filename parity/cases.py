@@ -1,4 +1,4 @@
-"""The configurations that a grid checks, as data."""
+"""The classifiers that a grid checks, as data."""
 
 import itertools
 from collections.abc import Iterator
@@ -28,7 +28,6 @@ INPUTS: dict[str, dict[str, Any]] = {
 }
 POOLINGS = (*get_args(Pooling), "tagging")
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
-GRIDS = ("quick", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,21 +81,18 @@ class Case:
         return model
 
 
-def grid(name: str) -> tuple[Case, ...]:
-    """The cases of a grid; ``"quick"`` varies one thing at a time, ``"full"`` all together.
+def every_case() -> tuple[Case, ...]:
+    """All axes together."""
+    axes = itertools.product(CELL_NAMES, INPUTS, POOLINGS, TASKS, (1, 2, 3))
+    return tuple(
+        Case(cell=cell, inputs=inputs, pooling=pooling, task=task, num_layers=depth)
+        for cell, inputs, pooling, task, depth in axes
+    )
 
-    Raises:
-        ValueError: no such grid.
-    """
-    if name == "quick":
-        return tuple(dict.fromkeys(_quick_cases()))
-    if name == "full":
-        axes = itertools.product(CELL_NAMES, INPUTS, POOLINGS, TASKS, (1, 2, 3))
-        return tuple(
-            Case(cell=cell, inputs=inputs, pooling=pooling, task=task, num_layers=depth)
-            for cell, inputs, pooling, task, depth in axes
-        )
-    raise ValueError(f"grid must be one of {', '.join(GRIDS)}; got {name!r}.")
+
+def quick_cases() -> tuple[Case, ...]:
+    """One axis at a time."""
+    return tuple(dict.fromkeys(_quick_cases()))
 
 
 def _quick_cases() -> Iterator[Case]:

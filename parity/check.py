@@ -1,18 +1,18 @@
 """python -m parity check: a grid of configurations, or one trained model on its own data."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from birnn_lightning.cli.training import datamodule_of_checkpoint
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.module import SequenceClassifier
-from parity.cases import grid
 from parity.comparison import compare
 from parity.convert import from_keras, to_keras
+from parity.grids import grid
 from parity.report import markdown, parity_table, write_html, write_json, write_junit
 from parity.results import ParityReport, ParityUnavailable
+from parity.suite import run_suite
 from parity.versions import facts
 
 
@@ -25,17 +25,9 @@ class Outputs:
     html: str | None = None
 
 
-def check_grid(name: str) -> ParityReport:
-    """Compares every case of a grid with its Keras twin, showing progress."""
-    report = ParityReport(())
-    cases = grid(name)
-    for index, case in enumerate(cases, 1):
-        show_progress(f"{index}/{len(cases)} {case.name}")
-        model = case.build()
-        twin = to_keras(model, mask_input=case.explicit_mask)
-        report += compare(model, twin, case=case.name)
-    show_progress("")
-    return report
+def check_grid(name: str, jobs: int, journal: str | None) -> ParityReport:
+    """Compares every case of a grid with its Keras twin; see `run_suite` for the arguments."""
+    return run_suite(grid(name), jobs, journal)
 
 
 def check_model(path: str, examples: int | None) -> ParityReport:
@@ -79,21 +71,19 @@ def test_examples(path: str, model: SequenceClassifier, count: int) -> Batch:
 
 
 def publish(report: ParityReport, outputs: Outputs) -> None:
-    """Prints the table and writes the files that were asked for."""
-    print(parity_table(report))
+    """Prints the table and writes the files that were asked for.
+
+    A long report is condensed where people read it; programs get every row.
+    """
+    short = report.condensed()
+    print(parity_table(short))
     if outputs.json:
         write_json(outputs.json, report)
     if outputs.junit:
         write_junit(outputs.junit, report)
     if outputs.html:
-        write_html(outputs.html, title="Parity", classifiers=(), parity=report, facts=facts())
+        write_html(outputs.html, title="Parity", classifiers=(), parity=short, facts=facts())
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as stream:
-            stream.write(markdown(report))
-
-
-def show_progress(text: str) -> None:
-    """Rewrites one line on a terminal; prints nothing elsewhere."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+            stream.write(markdown(short))

@@ -10,6 +10,8 @@ from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.layers import Masking
 from parity.convert import aligned_nodes
+from parity.differences import distance, largest_difference
+from parity.gradients import gradient_row
 from parity.inputs import Inputs, random_inputs
 from parity.layout import layer_rows
 from parity.results import ParityReport, ParityRow, ParityUnavailable
@@ -29,6 +31,7 @@ def compare(
     lengths: Array | None = None,
     mask: Array | None = None,
     *,
+    gradients: bool = False,
     case: str = "model",
 ) -> ParityReport:
     """Compares a classifier with a Keras model, weights and all.
@@ -43,6 +46,7 @@ def compare(
         lengths: as for ``model.predict``.
         mask: as for ``model.predict``. With ``lengths`` or ``mask`` the Keras model must take a
             mask as its last input (``to_keras(model, mask_input=True)``).
+        gradients: whether the gradients of every parameter and input are compared too, in float64.
         case: how the report calls the comparison.
 
     Returns:
@@ -64,6 +68,8 @@ def compare(
             case, reference, reference_theirs, given, truth, _theirs(reference_theirs, given)
         )
     ]
+    if gradients:
+        rows.append(gradient_row(case, reference, reference_theirs, given))
     if (
         next(model.parameters()).dtype == torch.float32
         and theirs.dtype_of(keras_model) == "float32"
@@ -95,7 +101,7 @@ def hardest_rows(truth: np.ndarray, *outputs: np.ndarray) -> np.ndarray:
 
     The bound must explain the largest error, so the sensitivity is measured where that is.
     """
-    errors = np.maximum.reduce([_distance(output, truth) for output in outputs])
+    errors = np.maximum.reduce([distance(output, truth) for output in outputs])
     largest = np.nan_to_num(errors).reshape(len(truth), -1).max(1)
     return np.sort(np.argsort(-largest, kind="stable")[:HARDEST])
 
@@ -155,17 +161,6 @@ def _with_mask(given: Inputs) -> list[np.ndarray]:
     return given.arrays if given.mask is None else [*given.arrays, given.mask]
 
 
-def _difference(first: np.ndarray, second: np.ndarray) -> float:
-    """The largest absolute difference; NaN in the same places is no difference."""
-    return float(np.max(_distance(first, second), initial=0.0))
-
-
-def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Elementwise, 0 where both are NaN or the same infinity, NaN where only one of them is."""
-    same = (first == second) | (np.isnan(first) & np.isnan(second))
-    return np.abs(np.where(same, 0, first) - np.where(same, 0, second))
-
-
 def _float64_row(
     case: str,
     reference: SequenceClassifier,
@@ -178,7 +173,7 @@ def _float64_row(
     if ours.shape != theirs.shape:
         detail = f"shapes differ: ours {ours.shape}, theirs {theirs.shape}."
         return ParityRow(max_difference=float("nan"), passed=False, detail=detail, **row)
-    difference = _difference(ours, theirs)
+    difference = largest_difference(ours, theirs)
     passed = difference <= row["allowed"]
     detail = "" if passed else first_difference(reference, reference_theirs, given)
     return ParityRow(max_difference=difference, passed=passed, detail=detail, **row)
@@ -188,7 +183,7 @@ def _float32_row(
     case: str, ours: np.ndarray, theirs: np.ndarray, truth: np.ndarray, bound: float
 ) -> ParityRow:
     """Both within ``bound`` of the truth, so within twice of it of each other."""
-    errors = {"ours": _difference(ours, truth), "theirs": _difference(theirs, truth)}
+    errors = {"ours": largest_difference(ours, truth), "theirs": largest_difference(theirs, truth)}
     worst = max(errors, key=lambda name: errors[name])
     passed = all(error <= bound for error in errors.values())
     detail = f"{worst} is {errors[worst]:.3g} from float64, rounding explains {bound:.3g}."
@@ -196,7 +191,7 @@ def _float32_row(
         case=case,
         compared="outputs",
         dtype="float32",
-        max_difference=_difference(ours, theirs),
+        max_difference=largest_difference(ours, theirs),
         allowed=2 * bound,
         passed=passed,
         detail="" if passed else detail,
@@ -253,9 +248,9 @@ def _stage_difference(ours: np.ndarray, theirs: np.ndarray) -> str:
     """Empty where two arrays agree."""
     if ours.shape != theirs.shape:
         return f"shapes {ours.shape} and {theirs.shape}."
-    if _difference(ours, theirs) <= float64_bound(ours):
+    if largest_difference(ours, theirs) <= float64_bound(ours):
         return ""
-    worst = int(np.argmax(_distance(ours, theirs)))  # NaN counts as the largest
+    worst = int(np.argmax(distance(ours, theirs)))  # NaN counts as the largest
     where = tuple(int(i) for i in np.unravel_index(worst, ours.shape))
     return f"{ours[where]:.6g} is {theirs[where]:.6g} in Keras at {where}."
 

@@ -119,7 +119,7 @@ def aligned_nodes(ours: ModelSpec, theirs: ModelSpec) -> list[tuple[Node, Node]]
                 f"layer {our_node.name!r} differs from Keras layer {their_node.name!r}: "
                 f"{our_node.layer} and {their_node.layer}."
             )
-        if [names[name] for name in our_node.inputs] != list(their_node.inputs):
+        if [_renamed(name, names) for name in our_node.inputs] != list(their_node.inputs):
             raise ParityUnavailable(
                 f"layer {our_node.name!r} takes {', '.join(our_node.inputs)}, but Keras layer "
                 f"{their_node.name!r} takes {', '.join(their_node.inputs)}."
@@ -127,6 +127,12 @@ def aligned_nodes(ours: ModelSpec, theirs: ModelSpec) -> list[tuple[Node, Node]]
     if [names[node.name] for node in ours.inputs] != [node.name for node in theirs.inputs]:
         raise ParityUnavailable("the models take their inputs in different orders.")
     return pairs
+
+
+def _renamed(name: str, names: Mapping[str, str]) -> str:
+    """A reference to one of our outputs as a reference to theirs."""
+    node, colon, index = name.partition(":")
+    return f"{names[node]}{colon}{index}"
 
 
 def aligned_rows(ours: ModelSpec, theirs: ModelSpec) -> tuple[Row, ...]:

@@ -14,10 +14,11 @@ from parity.keras_nodes import (
     output_name,
     sequential_nodes,
 )
-from parity.layer_table import inputs_of, layer_spec
+from parity.layer_table import layer_spec
 from parity.results import ParityUnavailable
 
 PRECISIONS = ("float32", "float64")
+LAYER_MODULES = ("keras.layers", "keras.src.layers")
 
 
 def model_spec(class_name: str, config: Mapping[str, Any]) -> ModelSpec:
@@ -80,7 +81,7 @@ def _needed(nodes: Sequence[KerasNode], inputs: Sequence[str], output: str) -> l
         name = frontier.pop()
         if name not in needed:
             needed.add(name)
-            frontier.extend(by_name[name].inputs)
+            frontier.extend(source.split(":")[0] for source in by_name[name].inputs)
     used = [name for name in inputs if name in needed]
     inner = [node for node in nodes if node.name in needed - {*used, output}]
     return [*(by_name[name] for name in used if name != output), *inner, by_name[output]]
@@ -122,20 +123,29 @@ def _policies(config: Mapping[str, Any]) -> Iterator[str]:
         if key == "dtype" and value is not None:
             is_name = isinstance(value, str)
             yield value if is_name else value["config"].get("name", value["class_name"])
-        elif key in ("layer", "backward_layer") and value:
+        elif key in ("layer", "backward_layer", "cell") and value:
             yield from _policies(value["config"])
+        elif key == "cells":
+            for cell in value:
+                yield from _policies(cell["config"])
 
 
 def _layer(node: KerasNode) -> LayerSpec:
+    if node.module is not None and not node.module.startswith(LAYER_MODULES):
+        raise ParityUnavailable(
+            f"layer {node.name!r} of class {node.class_name} is not supported: it is one of "
+            f"{node.module}, where masks are not handed on. Use a layer of keras.layers."
+        )
     try:
         layer = layer_spec(node.class_name, node.config)
     except ValueError as error:
         raise ParityUnavailable(f"layer {node.name!r}: {error}") from None
-    if len(node.inputs) != inputs_of(node.class_name) or node.constants:
+    counts = layer.input_counts()
+    if (counts and len(node.inputs) not in counts) or node.constants:
         raise ParityUnavailable(
             f"layer {node.name!r} is called with {len(node.inputs)} tensors and "
             f"{len(node.constants)} other positional arguments; supported: "
-            f"{inputs_of(node.class_name)} and 0."
+            f"{' or '.join(map(str, counts)) or 'any number'} and 0."
         )
     return layer
 

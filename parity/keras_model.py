@@ -13,28 +13,35 @@ from typing import Any
 import numpy as np
 
 from birnn_lightning.nn import specs
-from birnn_lightning.nn.specs import ModelSpec
+from birnn_lightning.nn.specs import ModelSpec, reference
 from parity.keras_config import model_spec
 from parity.layer_table import keras_layer
 from parity.results import ParityUnavailable
 
+from parity.quiet import quiet_stderr
+
 # TensorFlow announces on standard error what it did not find; 3 leaves its fatal errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
-    import keras
+    with quiet_stderr():
+        import keras
 except ImportError as error:
     raise ParityUnavailable(
         f"Keras with a backend is needed: {error}. Install it with: pip install "
         "'birnn-lightning[parity]'."
     ) from None
 
+
+@keras.saving.register_keras_serializable(package="birnn_lightning")
+def hard_sigmoid_keras2(x: Any) -> Any:
+    """What Keras 1 and 2 call hard_sigmoid; Keras 3 has another function of that name."""
+    return keras.ops.clip(0.2 * x + 0.5, 0, 1)
+
+
 # TensorFlow warns when many models are traced in one process, which is what a grid does.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 EAGER_BATCH = 64
-
-PASSES_MASK = (specs.Dropout, specs.Dense, specs.Embedding, specs.Attention)
-"""Layers that hand an explicit mask on, besides recurrent ones that return sequences."""
 
 
 @contextmanager
@@ -48,41 +55,82 @@ def max_pooling_may_drop_masks() -> Iterator[None]:
 
 
 @max_pooling_may_drop_masks()
-def build_keras_model(spec: ModelSpec, dtype: str, mask_input: bool = False) -> keras.Model:
+def build_keras_model(
+    spec: ModelSpec, dtype: str, mask_input: bool = False, batch_size: int | None = None
+) -> keras.Model:
     """The Keras twin of a spec, with weights of its own.
 
     Args:
         spec: the model; layer names are node names.
-        dtype: ``"float32"`` or ``"float64"``, given to every layer.
+        dtype: ``"float32"``, ``"float64"`` or ``"bfloat16"``, given to every layer.
         mask_input: whether the twin takes a bool mask ``(batch, time)`` as a last input.
+        batch_size: of every call; Keras needs it to make a stateful layer.
 
     Raises:
-        ParityUnavailable: ``mask_input`` for a model that finds its masks itself.
+        ParityUnavailable: ``mask_input`` for a model that finds its masks itself, or a stateful
+            layer without ``batch_size``.
     """
-    inputs = {node.name: _input(node.name, node.layer, dtype) for node in spec.inputs}
+    _check_batch_size(spec, batch_size)
+    inputs = {node.name: _input(node.name, node.layer, dtype, batch_size) for node in spec.inputs}
     tensors: dict[str, Any] = dict(inputs)
-    masks: dict[str, Any] = {}
     extra = []
     if mask_input:
         _refuse_own_masks(spec)
-        mask = keras.Input(shape=(None,), dtype="bool", name="mask")
-        masks[spec.inputs[0].name] = mask
+        mask = keras.Input(shape=(None,), dtype="bool", name="mask", batch_size=batch_size)
+        set_mask(inputs[spec.inputs[0].name], mask)
         extra.append(mask)
     for node in spec.nodes:
-        if node.name in tensors:
-            continue
-        layer = _build_layer(node.name, node.layer, dtype)
-        given = [tensors[source] for source in node.inputs]
-        given_masks = [masks.get(source) for source in node.inputs]
-        arguments: Any = given if len(given) > 1 else given[0]
-        if all(m is None for m in given_masks) or not layer._call_has_mask_arg:
-            tensors[node.name] = layer(arguments)
-        else:
-            argument = given_masks if len(given) > 1 else given_masks[0]
-            tensors[node.name] = layer(arguments, mask=argument)
-        if given_masks[0] is not None and _passes_mask(node.layer):
-            masks[node.name] = given_masks[0]
+        if node.name not in tensors:
+            layer = _build_layer(node.name, node.layer, dtype)
+            given = [tensors[source] for source in node.inputs]
+            outputs = call_layer(layer, node.layer, given)
+            if mask_input and isinstance(node.layer, specs.Embedding):  # which would drop it
+                set_mask(outputs[0], mask_of(given[0]))
+            for index, output in enumerate(outputs):
+                tensors[reference(node.name, index)] = output
     return keras.Model([*inputs.values(), *extra], tensors[spec.output.name])
+
+
+def call_layer(layer: Any, spec: specs.LayerSpec, given: Sequence[Any], **options: Any) -> list:
+    """Every output of a Keras layer called with the tensors that a node takes."""
+    recurrent = specs.Recurrent | specs.RecurrentStack | specs.Bidirectional
+    if isinstance(spec, recurrent) and len(given) > 1:
+        states = nested_states(spec, iter(given[1:]))
+        # By hand: beside initial states Keras forgets the mask of the sequence (defect B9).
+        outputs = layer(given[0], initial_state=states, mask=mask_of(given[0]), **options)
+    else:
+        outputs = layer(given[0] if len(given) == 1 else list(given), **options)
+    return keras.tree.flatten(outputs)
+
+
+def nested_states(
+    spec: specs.Recurrent | specs.RecurrentStack | specs.Bidirectional, states: Iterator[Any]
+) -> list:
+    """Initial states as Keras nests them: those of a stack cell by cell."""
+    if isinstance(spec, specs.Bidirectional):
+        return [state for one in spec.directions for state in nested_states(one, states)]
+    by_cell = [[next(states) for _ in specs.STATES[cell.cell]] for cell in spec.cells]
+    return by_cell if isinstance(spec, specs.RecurrentStack) else by_cell[0]
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Gives a tensor the mask that Keras's layers find on it and hand on."""
+    tensor._keras_mask = mask
+
+
+def mask_of(tensor: Any) -> Any:
+    """The mask that a Keras layer has put on a tensor; None where every step is valid."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def _check_batch_size(spec: ModelSpec, batch_size: int | None) -> None:
+    for node in spec.nodes:
+        direction = getattr(node.layer, "forward", node.layer)
+        if getattr(direction, "stateful", False) and batch_size is None:
+            raise ParityUnavailable(
+                f"layer {node.name!r} is stateful, so Keras needs to know the batch size. Give "
+                "batch_size."
+            )
 
 
 def _build_layer(name: str, spec: specs.LayerSpec, dtype: str) -> Any:
@@ -91,27 +139,28 @@ def _build_layer(name: str, spec: specs.LayerSpec, dtype: str) -> Any:
     return getattr(keras.layers, class_name).from_config(config)
 
 
-def _with_inner_dtype(config: dict[str, Any], dtype: str) -> dict[str, Any]:
+def _with_inner_dtype(config: Any, dtype: str) -> Any:
     """Gives nested layers the dtype: a wrapper's own policy does not reach them."""
-    return {
-        key: {**value, "config": {**value["config"], "dtype": dtype}}
-        if isinstance(value, dict) and "class_name" in value
-        else value
-        for key, value in config.items()
-    }
+    if isinstance(config, dict):
+        changed = {key: _with_inner_dtype(value, dtype) for key, value in config.items()}
+        if dtype == "bfloat16":  # in which TensorFlow cannot draw an orthogonal matrix
+            changed |= {key: "zeros" for key in config if key.endswith("_initializer")}
+        if "class_name" in config and "layers" in str(config.get("module")):
+            changed["config"]["dtype"] = dtype
+        return changed
+    if isinstance(config, list):
+        return [_with_inner_dtype(part, dtype) for part in config]
+    return config
 
 
-def _input(name: str, layer: specs.LayerSpec, dtype: str) -> Any:
+def _input(name: str, layer: specs.LayerSpec, dtype: str, batch_size: int | None) -> Any:
     assert isinstance(layer, specs.Input)
     return keras.Input(
-        shape=layer.shape, dtype="int64" if layer.dtype == "int64" else dtype, name=name
+        shape=layer.shape,
+        batch_size=batch_size,
+        dtype="int64" if layer.dtype == "int64" else dtype,
+        name=name,
     )
-
-
-def _passes_mask(layer: specs.LayerSpec) -> bool:
-    if isinstance(layer, specs.Bidirectional):
-        return layer.forward.return_sequences
-    return isinstance(layer, PASSES_MASK) or getattr(layer, "return_sequences", False)
 
 
 def _refuse_own_masks(spec: ModelSpec) -> None:
@@ -194,8 +243,9 @@ def _as_called(model: keras.Model, arrays: list[Any]) -> Any:
 def stages(
     model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """The outputs of the layers with these names."""
-    part = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
+    """The first outputs of the layers with these names."""
+    first = [keras.tree.flatten(model.get_layer(name).output)[0] for name in names]
+    part = keras.Model(model.inputs, first)
     arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
     outputs = part(arrays if len(arrays) > 1 else arrays[0], training=False)
     return [_to_numpy(output) for output in outputs]
@@ -206,11 +256,11 @@ def _to_numpy(tensor: Any) -> np.ndarray:
 
 
 def find_variable(model: keras.Model, path: str) -> Any:
-    """The variable at a path of the weight table: a layer's name, then attributes."""
+    """The variable at a path of the weight table: a layer's name, then attributes and indices."""
     name, *attributes = path.split("/")
     owner: Any = model.get_layer(name)
     for attribute in attributes:
-        owner = getattr(owner, attribute)
+        owner = owner[int(attribute)] if attribute.isdigit() else getattr(owner, attribute)
     return owner
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from birnn_lightning.nn.specs import reference
 from parity.results import ParityUnavailable
 
 
@@ -15,10 +16,11 @@ class KerasNode:
         name: the layer's name.
         class_name: the layer's class.
         config: its settings.
-        inputs: names of the layers whose output it takes.
+        inputs: references to the outputs that it takes; a recurrent layer's initial states last.
         constants: the other positional arguments, e.g. the number of a comparison.
         masks: for each input the name of the layer whose output is its mask, or None; None where
             the config names no mask, so that Keras hands on the one that the inputs carry.
+        module: where the class is defined; None where the config does not say.
     """
 
     name: str
@@ -27,6 +29,7 @@ class KerasNode:
     inputs: tuple[str, ...]
     constants: tuple[Any, ...] = ()
     masks: tuple[str | None, ...] | None = None
+    module: str | None = None
 
 
 def sequential_nodes(config: Mapping[str, Any]) -> list[KerasNode]:
@@ -49,6 +52,7 @@ def sequential_nodes(config: Mapping[str, Any]) -> list[KerasNode]:
                 class_name=layer["class_name"],
                 config=settings,
                 inputs=before,
+                module=layer.get("module"),
             )
         )
     return nodes
@@ -69,6 +73,11 @@ def output_name(config: Mapping[str, Any]) -> str:
     names = list(_references(config["output_layers"]))
     if len(names) != 1:
         raise ParityUnavailable(f"the model has {len(names)} outputs; one is supported.")
+    if ":" in names[0]:
+        raise ParityUnavailable(
+            f"the model's output is {names[0]!r}, not the first output of its layer. Supported: the "
+            "first; a layer such as Activation('linear') makes a first output of another."
+        )
     return names[0]
 
 
@@ -78,7 +87,7 @@ def _references(value: Any) -> Iterator[str]:
         for key in sorted(value):
             yield from _references(value[key])
     elif len(value) == 3 and isinstance(value[0], str):
-        yield _first_output(value, "the model")
+        yield _output(value, "the model")
     else:
         for part in value:
             yield from _references(part)
@@ -91,6 +100,7 @@ def _functional_node(layer: Mapping[str, Any]) -> KerasNode:
     arguments = calls[0] if calls else {"args": [], "kwargs": {}}
     kwargs = dict(arguments["kwargs"])
     mask = kwargs.pop("mask", None)
+    states = kwargs.pop("initial_state", None)
     for argument, value in kwargs.items():
         if list(_tensor_sources(value, name)):
             raise ParityUnavailable(f"layer {name!r}: a tensor as {argument} is not supported.")
@@ -102,13 +112,14 @@ def _functional_node(layer: Mapping[str, Any]) -> KerasNode:
         name=name,
         class_name=layer["class_name"],
         config=layer["config"],
-        inputs=tuple(_tensor_sources(arguments["args"], name)),
+        inputs=tuple(_tensor_sources([arguments["args"], states], name)),
         constants=tuple(
             value
             for value in arguments["args"]
             if value is not None and not list(_tensor_sources(value, name))
         ),
         masks=None if mask is None else tuple(_mask_sources(mask, name)),
+        module=layer.get("module"),
     )
 
 
@@ -122,10 +133,10 @@ def _mask_sources(value: Any, layer: str) -> Iterator[str | None]:
 
 
 def _tensor_sources(value: Any, layer: str) -> Iterator[str]:
-    """Names of the layers whose outputs occur in a serialized argument."""
+    """References to the outputs that occur in a serialized argument."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
-            yield _first_output(value["config"]["keras_history"], f"layer {layer!r}")
+            yield _output(value["config"]["keras_history"], f"layer {layer!r}")
         else:
             yield from _tensor_sources(list(value.values()), layer)
     elif isinstance(value, list | tuple):
@@ -133,11 +144,12 @@ def _tensor_sources(value: Any, layer: str) -> Iterator[str]:
             yield from _tensor_sources(part, layer)
 
 
-def _first_output(history: Any, taker: str) -> str:
+def _output(history: Any, taker: str) -> str:
+    """The reference to an output of the only call of a layer."""
     source, node_index, tensor_index = history
-    if node_index or tensor_index:
+    if node_index:
         raise ParityUnavailable(
-            f"{taker} takes output {tensor_index} of call {node_index} of {source!r}; only first "
-            "outputs of layers called once are supported."
+            f"{taker} takes an output of call {node_index} of {source!r}; only layers called once "
+            "are supported."
         )
-    return source
+    return reference(source, tensor_index)

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from birnn_lightning.nn import specs
-from birnn_lightning.nn.cells import cell_of
+from birnn_lightning.nn.cells import KERAS_GATES, cell_of
 from birnn_lightning.nn.specs import LayerSpec, ModelSpec
 from parity.forms import SAME, STACKED, SUMMED, TRANSPOSED, Form
 
 Array = np.ndarray
-
-KERAS_GATES = {"rnn": "h", "lstm": "ifgo", "gru": "zrn"}
-"""Gate blocks in Keras's order, in our letters (Keras calls the LSTM's ``g`` ``c``)."""
 
 KERAS_CLASSES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
@@ -27,8 +24,8 @@ class Row:
     """One Keras array and the torch arrays it is made of.
 
     Attributes:
-        keras: ``<layer>/<owner...>/<variable>``, the owners being attribute names, e.g.
-            ``bidirectional_1/forward_layer/cell/kernel``.
+        keras: ``<layer>/<owner...>/<variable>``, the owners being attribute names or, after
+            ``cells``, an index, e.g. ``bidirectional_1/forward_layer/cell/cells/0/kernel``.
         torch: names in the `SequenceModel`'s ``state_dict``.
         form: how the torch arrays make the Keras array.
         torch_gates: letters of the blocks in torch's order; empty where there are no gates.
@@ -63,18 +60,31 @@ def permute_gates(array: Array, source: str, target: str) -> Array:
     return np.concatenate([blocks[source.index(gate)] for gate in target], axis=-1)
 
 
-def recurrent_rows(spec: specs.Recurrent, keras: str, torch: str, suffix: str) -> Iterator[Row]:
-    """The rows of one direction."""
+def recurrent_rows(
+    spec: specs.Recurrent | specs.RecurrentStack, keras: str, torch: str, suffix: str
+) -> Iterator[Row]:
+    """The rows of one direction, cell by cell.
+
+    Args:
+        spec: the direction.
+        keras: path of the Keras layer's ``cell``.
+        torch: name of the torch module.
+        suffix: of the torch names, ``"_reverse"`` for the second direction.
+    """
+    for level, cell in enumerate(spec.cells):
+        owner = keras if isinstance(spec, specs.Recurrent) else f"{keras}/cells/{level}"
+        yield from _cell_rows(cell, owner, torch, f"_l{level}{suffix}")
+
+
+def _cell_rows(spec: specs.Recurrent, keras: str, torch: str, suffix: str) -> Iterator[Row]:
     cell = cell_of(spec)
     gates = {"torch_gates": cell.gates, "keras_gates": KERAS_GATES[spec.cell]}
-    names = {name: f"{torch}.{name}_l0{suffix}" for name in ("weight_ih", "weight_hh")}
-    ih, hh = f"{torch}.bias_ih_l0{suffix}", f"{torch}.bias_hh_l0{suffix}"
-    yield Row(keras=f"{keras}/kernel", torch=(names["weight_ih"],), form=TRANSPOSED, **gates)
-    yield Row(
-        keras=f"{keras}/recurrent_kernel", torch=(names["weight_hh"],), form=TRANSPOSED, **gates
-    )
+    for variable, name in (("kernel", "weight_ih"), ("recurrent_kernel", "weight_hh")):
+        owner = f"{torch}.{name}{suffix}"
+        yield Row(keras=f"{keras}/{variable}", torch=(owner,), form=TRANSPOSED, **gates)
     if not spec.use_bias:
         return
+    ih, hh = f"{torch}.bias_ih{suffix}", f"{torch}.bias_hh{suffix}"
     if cell.trains_bias_hh:
         yield Row(keras=f"{keras}/bias", torch=(ih, hh), form=STACKED, **gates)
     elif spec.cell == "gru":
@@ -83,7 +93,9 @@ def recurrent_rows(spec: specs.Recurrent, keras: str, torch: str, suffix: str) -
         yield Row(keras=f"{keras}/bias", torch=(ih, hh), form=SUMMED, **gates)
 
 
-def _recurrent(spec: specs.Recurrent, keras: str, torch: str) -> Iterator[Row]:
+def _recurrent(
+    spec: specs.Recurrent | specs.RecurrentStack, keras: str, torch: str
+) -> Iterator[Row]:
     yield from recurrent_rows(spec, f"{keras}/cell", torch, "")
 
 
@@ -97,17 +109,60 @@ def _embedding(spec: specs.Embedding, keras: str, torch: str) -> Iterator[Row]:
     yield Row(keras=f"{keras}/embeddings", torch=(f"{torch}.weight",), form=SAME)
 
 
-def _dense(spec: specs.Dense, keras: str, torch: str) -> Iterator[Row]:
+def _kernel(spec: specs.Dense | specs.Conv1D, keras: str, torch: str) -> Iterator[Row]:
     yield Row(keras=f"{keras}/kernel", torch=(f"{torch}.weight",), form=TRANSPOSED)
     if spec.use_bias:
         yield Row(keras=f"{keras}/bias", torch=(f"{torch}.bias",), form=SAME)
 
 
+def _same(keras: str, torch: str, **names: bool) -> Iterator[Row]:
+    """Rows of arrays that are the same in both, under the same names, where they are asked for."""
+    for name, asked in names.items():
+        if asked:
+            yield Row(keras=f"{keras}/{name}", torch=(f"{torch}.{name}",), form=SAME)
+
+
+def _layer_normalization(
+    spec: specs.LayerNormalization | specs.BatchNormalization, keras: str, torch: str
+) -> Iterator[Row]:
+    yield from _same(keras, torch, gamma=spec.scale, beta=spec.center)
+
+
+def _batch_normalization(spec: specs.BatchNormalization, keras: str, torch: str) -> Iterator[Row]:
+    yield from _layer_normalization(spec, keras, torch)
+    yield from _same(keras, torch, moving_mean=True, moving_variance=True)
+
+
+def _prelu(spec: specs.PReLU, keras: str, torch: str) -> Iterator[Row]:
+    yield from _same(keras, torch, alpha=True)
+
+
+def _attention(spec: specs.Attention, keras: str, torch: str) -> Iterator[Row]:
+    concatenates = spec.score_mode == "concat"
+    yield from _same(keras, torch, scale=spec.use_scale, concat_score_weight=concatenates)
+
+
+def _additive_attention(spec: specs.AdditiveAttention, keras: str, torch: str) -> Iterator[Row]:
+    yield from _same(keras, torch, scale=spec.use_scale)
+
+
+def _time_distributed(spec: specs.TimeDistributed, keras: str, torch: str) -> Iterator[Row]:
+    yield from layer_rows(spec.layer, f"{keras}/layer", f"{torch}.layer")
+
+
 _LAYER_ROWS: dict[type[LayerSpec], Callable[..., Iterator[Row]]] = {
     specs.Recurrent: _recurrent,
+    specs.RecurrentStack: _recurrent,
     specs.Bidirectional: _bidirectional,
     specs.Embedding: _embedding,
-    specs.Dense: _dense,
+    specs.Dense: _kernel,
+    specs.Conv1D: _kernel,
+    specs.LayerNormalization: _layer_normalization,
+    specs.BatchNormalization: _batch_normalization,
+    specs.PReLU: _prelu,
+    specs.Attention: _attention,
+    specs.AdditiveAttention: _additive_attention,
+    specs.TimeDistributed: _time_distributed,
 }
 
 

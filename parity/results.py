@@ -1,6 +1,6 @@
 """What a parity comparison found, as plain data that every report can render."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class ParityError(AssertionError):
@@ -23,6 +23,7 @@ class ParityRow:
         allowed: the bound on it, in the same unit.
         passed: whether the difference is rounding.
         detail: for a failure, where it is and which table row is concerned; else empty.
+        count: how many comparisons the row stands for; see `ParityReport.condensed`.
     """
 
     case: str
@@ -32,6 +33,11 @@ class ParityRow:
     allowed: float
     passed: bool
     detail: str = ""
+    count: int = 1
+
+    def share(self) -> float:
+        """The difference as a share of what is allowed; 0 where nothing differs."""
+        return self.max_difference / self.allowed if self.max_difference else 0.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,26 @@ class ParityReport:
     def failures(self) -> tuple[ParityRow, ...]:
         """The rows that did not pass."""
         return tuple(row for row in self.rows if not row.passed)
+
+    def condensed(self, limit: int = 400) -> "ParityReport":
+        """A report of more rows than ``limit`` as its failures and one row a kind of comparison.
+
+        Each of those stands for all rows of its kind and dtype, with the numbers of the row that
+        came nearest to its bound.
+        """
+        if len(self.rows) <= limit:
+            return self
+        kinds: dict[tuple[str, str], list[ParityRow]] = {}
+        for row in self.rows:
+            if row.passed:
+                kinds.setdefault((row.compared, row.dtype), []).append(row)
+        nearest = (
+            replace(
+                max(rows, key=ParityRow.share), case=f"{len(rows):,} cases, nearest to its bound"
+            )
+            for rows in kinds.values()
+        )
+        return ParityReport((*self.failures, *nearest))
 
     def __add__(self, other: "ParityReport") -> "ParityReport":
         """The rows of both, ours first."""

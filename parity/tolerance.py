@@ -8,24 +8,26 @@ from the given one, up to a factor for the roundings inside (mixed stability, Hi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
 from birnn_lightning.module import SequenceClassifier
+from birnn_lightning.nn import SequenceModel
 from birnn_lightning.nn.layers import Dense
-from birnn_lightning.nn.recurrent import FORWARD, RecurrentLayer
+from birnn_lightning.nn.recurrent import RecurrentLayer
 
 FLOAT64_RELATIVE = 1e-12
-UNIT_ROUNDOFF = {"float32": 2.0**-24, "float64": 2.0**-53}
+UNIT_ROUNDOFF = {"bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 PERTURBATIONS = 16
 """How often: the sensitivity of a saturated network has a heavy tail, which four draws miss."""
 
 INNER_ROUNDINGS = 8.0
 """Roundings of a step's gates and activations, in units of one rounding of its weights."""
 
-Predict = Callable[[SequenceClassifier], np.ndarray]
+Array = np.ndarray
+Predict = Callable[[SequenceClassifier], Array]
 
 
 def scale_of(truth: np.ndarray) -> float:
@@ -47,32 +49,78 @@ def rounding_bound(reference: SequenceClassifier, predict: Predict, truth: np.nd
         truth: ``predict(reference)``.
     """
     unit = UNIT_ROUNDOFF["float32"]
-    generator = torch.Generator().manual_seed(0)
-    weights = {name: tensor.clone() for name, tensor in reference.model.state_dict().items()}
     spread = 0.0
+    for _ in perturbed(reference.model, unit):
+        with np.errstate(invalid="ignore"):  # equal infinities
+            spread = max(spread, _largest(predict(reference) - truth))
+    return inner_roundings(reference.model) * max(spread, unit * _largest(truth))
+
+
+def rounding_spreads(
+    reference: SequenceModel,
+    compute: Callable[[SequenceModel], list[Mapping[str, Array]]],
+    truth: Sequence[Mapping[str, Array]],
+    dtype: str,
+) -> list[dict[str, float]]:
+    """How far every tensor of every batch moves when the weights move by a rounding, by name.
+
+    Args:
+        reference: the network in float64; unchanged on return.
+        compute: everything that a network computes, batch by batch.
+        truth: ``compute(reference)``.
+        dtype: whose roundings are meant.
+
+    Returns:
+        The largest move of each tensor, at least one rounding of its largest element. Times
+        `inner_roundings` (outputs) or `backward_roundings` (gradients) it bounds an error that is
+        rounding.
+    """
+    unit = UNIT_ROUNDOFF[dtype]
+    spreads = [{name: unit * _largest(array) for name, array in batch.items()} for batch in truth]
+    for _ in perturbed(reference, unit):
+        for spread, batch, exact in zip(spreads, compute(reference), truth, strict=True):
+            for name, array in exact.items():
+                with np.errstate(invalid="ignore"):  # equal infinities
+                    spread[name] = max(spread[name], _largest(batch[name] - array))
+    return spreads
+
+
+def backward_roundings(model: SequenceModel, steps: int) -> float:
+    """How many roundings a gradient is worth: the forward pass's, and as many on the way back.
+
+    Args:
+        model: the network.
+        steps: batch times time: the terms of the sum that a weight's gradient is.
+    """
+    return 2 * max(inner_roundings(model), 2 * math.sqrt(steps))
+
+
+def perturbed(model: torch.nn.Module, unit: float) -> Iterator[None]:
+    """Yields `PERTURBATIONS` times with every weight moved by ``unit``; restores them after."""
+    generator = torch.Generator().manual_seed(0)
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     try:
         for _ in range(PERTURBATIONS):
-            reference.model.load_state_dict(
+            model.load_state_dict(
                 {name: _perturbed(tensor, unit, generator) for name, tensor in weights.items()}
             )
-            with np.errstate(invalid="ignore"):  # equal infinities
-                spread = max(spread, _largest(predict(reference) - truth))
+            yield
     finally:
-        reference.model.load_state_dict(weights)
-    return inner_roundings(reference) * max(spread, unit * _largest(truth))
+        model.load_state_dict(weights)
 
 
-def inner_roundings(model: SequenceClassifier) -> float:
+def inner_roundings(model: SequenceModel) -> float:
     """How many roundings of its weights a step is worth: `INNER_ROUNDINGS`, or its longest sum.
 
     Rounded at random, a sum of n terms errs by about sqrt(n) roundings of its partial sums (Higham
     & Mary 2019); twice that is allowed.
     """
     longest = 0
-    for layer in model.model.layers.values():
+    for layer in model.modules():
         if isinstance(layer, RecurrentLayer):
-            weights = layer.weights(FORWARD)
-            longest = max(longest, weights.weight_ih.shape[-1] + weights.weight_hh.shape[-1])
+            for suffix, level, _ in layer.cells():
+                weights = layer.weights(suffix, level)
+                longest = max(longest, weights.weight_ih.shape[-1] + weights.weight_hh.shape[-1])
         elif isinstance(layer, Dense):
             longest = max(longest, layer.weight.shape[-1])
     return max(INNER_ROUNDINGS, 2 * math.sqrt(longest))

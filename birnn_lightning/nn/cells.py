@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
 from birnn_lightning.nn.activations import ACTIVATIONS, Activation
-from birnn_lightning.nn.specs import Recurrent
+from birnn_lightning.nn.specs import CellName, Recurrent
 
 State = tuple[Tensor, ...]
 
@@ -34,7 +35,41 @@ class Weights(NamedTuple):
     bias_hh: Tensor | None
 
 
-Step = Callable[[Tensor, State, Weights, Activation, Activation], State]
+class Recurrence(NamedTuple):
+    """The recurrent product ``h U + b``, and which features of the state it does not see.
+
+    Attributes:
+        weight: ``(gate * hidden, hidden)``.
+        bias: ``(gate * hidden,)``, or None.
+        factor: ``(batch, gate, hidden)`` dropout factor of the state on its way into each gate, or
+            None; the same at every step (Gal & Ghahramani 2016).
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    factor: Tensor | None = None
+
+    def __call__(self, h: Tensor) -> Tensor:
+        """``(batch, hidden)`` to ``(batch, gate * hidden)``."""
+        hidden = h.shape[-1]
+        if self.factor is None:
+            return linear(h, self.weight, self.bias)
+        weight = self.weight.view(-1, hidden, hidden)
+        product = torch.einsum("bgh,gkh->bgk", h[:, None] * self.factor, weight).flatten(1)
+        return product if self.bias is None else product + self.bias
+
+    def of_gates(self, first: int, end: int) -> "Recurrence":
+        """The product for the gates from ``first`` up to ``end`` alone."""
+        hidden = self.weight.shape[-1]
+        rows = slice(first * hidden, end * hidden)
+        return Recurrence(
+            self.weight[rows],
+            None if self.bias is None else self.bias[rows],
+            None if self.factor is None else self.factor[:, first:end],
+        )
+
+
+Step = Callable[[Tensor, State, Recurrence, Activation, Activation], State]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,63 +78,66 @@ class Cell:
 
     Attributes:
         gates: one letter a gate, in the order of the weight blocks.
-        states: names of the state tensors; the first is the output.
-        step: ``(projected input, state, weights, activation, recurrent activation) -> state``,
-            where the projected input ``(batch, gate * hidden)`` is ``x W + b`` of all gates.
+        step: ``(projected input, state, recurrence, activation, recurrent activation) -> state``,
+            where the projected input ``(batch, gate * hidden)`` is ``x W + b`` of all gates. The
+            first state is the output.
         trains_bias_hh: whether the recurrent bias is a parameter, or zeros that stay.
     """
 
     gates: str
-    states: tuple[str, ...]
     step: Step
     trains_bias_hh: bool
 
 
-def rnn_step(x: Tensor, state: State, weights: Weights, act: Activation, _: Activation) -> State:
+def rnn_step(
+    x: Tensor, state: State, recurrence: Recurrence, act: Activation, _: Activation
+) -> State:
     """``h' = act(x W + b + h U)``."""
     (h,) = state
-    return (act(x + linear(h, weights.weight_hh, weights.bias_hh)),)
+    return (act(x + recurrence(h)),)
 
 
 def lstm_step(
-    x: Tensor, state: State, weights: Weights, act: Activation, gate: Activation
+    x: Tensor, state: State, recurrence: Recurrence, act: Activation, gate: Activation
 ) -> State:
     """``c' = f c + i g``, ``h' = o act(c')``."""
     h, c = state
-    i, f, g, o = (x + linear(h, weights.weight_hh, weights.bias_hh)).chunk(4, dim=-1)
+    i, f, g, o = (x + recurrence(h)).chunk(4, dim=-1)
     c = gate(f) * c + gate(i) * act(g)
     return gate(o) * act(c), c
 
 
-def gru_step(x: Tensor, state: State, weights: Weights, act: Activation, gate: Activation) -> State:
+def gru_step(
+    x: Tensor, state: State, recurrence: Recurrence, act: Activation, gate: Activation
+) -> State:
     """``n = act(x_n + r (h U_n + b_n))``, ``h' = z h + (1 - z) n``."""
     (h,) = state
     x_r, x_z, x_n = x.chunk(3, dim=-1)
-    h_r, h_z, h_n = linear(h, weights.weight_hh, weights.bias_hh).chunk(3, dim=-1)
+    h_r, h_z, h_n = recurrence(h).chunk(3, dim=-1)
     z = gate(x_z + h_z)
     n = act(x_n + gate(x_r + h_r) * h_n)
     return (z * h + (1 - z) * n,)
 
 
 def gru_reset_before_step(
-    x: Tensor, state: State, weights: Weights, act: Activation, gate: Activation
+    x: Tensor, state: State, recurrence: Recurrence, act: Activation, gate: Activation
 ) -> State:
     """``n = act(x_n + (r h) U_n)``, ``h' = z h + (1 - z) n``: the GRU as first published."""
     (h,) = state
     x_r, x_z, x_n = x.chunk(3, dim=-1)
-    hidden = h.shape[-1]
-    h_r, h_z = linear(h, weights.weight_hh[: 2 * hidden]).chunk(2, dim=-1)
+    h_r, h_z = recurrence.of_gates(0, 2)(h).chunk(2, dim=-1)
     r, z = gate(x_r + h_r), gate(x_z + h_z)
-    n = act(x_n + linear(r * h, weights.weight_hh[2 * hidden :]))
+    n = act(x_n + recurrence.of_gates(2, 3)(r * h))
     return (z * h + (1 - z) * n,)
 
 
-_RNN = Cell(gates="h", states=("h",), step=rnn_step, trains_bias_hh=False)
-_LSTM = Cell(gates="ifgo", states=("h", "c"), step=lstm_step, trains_bias_hh=False)
-_GRU = Cell(gates="rzn", states=("h",), step=gru_step, trains_bias_hh=True)
-_GRU_RESET_BEFORE = Cell(
-    gates="rzn", states=("h",), step=gru_reset_before_step, trains_bias_hh=False
-)
+KERAS_GATES: dict[CellName, str] = {"rnn": "h", "lstm": "ifgo", "gru": "zrn"}
+"""Gate blocks in Keras's order, in our letters (Keras calls the LSTM's ``g`` ``c``)."""
+
+_RNN = Cell(gates="h", step=rnn_step, trains_bias_hh=False)
+_LSTM = Cell(gates="ifgo", step=lstm_step, trains_bias_hh=False)
+_GRU = Cell(gates="rzn", step=gru_step, trains_bias_hh=True)
+_GRU_RESET_BEFORE = Cell(gates="rzn", step=gru_reset_before_step, trains_bias_hh=False)
 
 
 def cell_of(spec: Recurrent) -> Cell:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from torch import nn
 
 from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.noise import NoiseSource
 from birnn_lightning.nn.specs import LayerSpec, Shape
 
 LayerBuilder = Callable[..., "Layer"]
@@ -14,10 +15,16 @@ _B = TypeVar("_B", bound=LayerBuilder)
 
 
 class Layer(nn.Module):
-    """A module that says what it does with the mask."""
+    """A module that says what it does with the mask.
 
-    def forward(self, *inputs: Masked) -> Masked:
-        """Computes the output and its mask."""
+    Attributes:
+        noise: where its randomness in training comes from; None for torch's own generator.
+    """
+
+    noise: NoiseSource | None = None
+
+    def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
+        """Computes the output and its mask, or several."""
         raise NotImplementedError
 
 

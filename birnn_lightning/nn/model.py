@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from birnn_lightning.nn import layers, recurrent
+from birnn_lightning.nn import layers
 from birnn_lightning.nn.activations import ACTIVATIONS
 from birnn_lightning.nn.layer import build_layer
 from birnn_lightning.nn.masks import Masked
-from birnn_lightning.nn.specs import Dense, Input, LayerSpec, ModelSpec
+from birnn_lightning.nn.recurrent import RecurrentLayer
+from birnn_lightning.nn.specs import Dense, Input, LayerSpec, ModelSpec, reference
 
-__all__ = ["SequenceModel", "layers", "recurrent"]
+__all__ = ["SequenceModel", "layers"]
 
 
 class SequenceModel(nn.Module):
@@ -44,13 +45,21 @@ class SequenceModel(nn.Module):
         return self.stages(inputs)[self.spec.output.name]
 
     def stages(self, inputs: Sequence[Masked]) -> dict[str, Masked]:
-        """Every node's output by name; the last is the logits."""
+        """Every output of every node by reference; that of the last node is the logits."""
         computed = dict(zip((node.name for node in self.spec.inputs), inputs, strict=True))
         for node in self.spec.nodes:
             if node.name not in computed:
-                layer = self.layers[node.name]
-                computed[node.name] = layer(*(computed[name] for name in node.inputs))
+                result = self.layers[node.name](*(computed[name] for name in node.inputs))
+                outputs = (result,) if isinstance(result, Masked) else result
+                for index, output in enumerate(outputs):
+                    computed[reference(node.name, index)] = output
         return computed
+
+    def reset_states(self) -> None:
+        """Makes every stateful layer start from zeros again."""
+        for layer in self.layers.values():
+            if isinstance(layer, RecurrentLayer):
+                layer.reset_states()
 
     def activate(self, logits: Tensor) -> Tensor:
         """The last layer's activation: what the Keras twin returns."""

@@ -1,16 +1,31 @@
 """The recurrent layer: its parameters under torch's names, its engine, and how directions merge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from birnn_lightning.nn import initializers
-from birnn_lightning.nn.cells import Weights, cell_of
-from birnn_lightning.nn.engines import ENGINES, Direction, EngineChoice, Outcome, choose_engine
+from birnn_lightning.nn.cells import State, Weights, cell_of
+from birnn_lightning.nn.engines import (
+    ENGINES,
+    Direction,
+    DropoutFactors,
+    EngineChoice,
+    Outcome,
+    choose_engine,
+)
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, carry_outputs
-from birnn_lightning.nn.specs import Bidirectional, Recurrent, Shape
+from birnn_lightning.nn.noise import dropout_factor
+from birnn_lightning.nn.recurrent_weights import add_weights, reset_weights
+from birnn_lightning.nn.specs import (
+    STATES,
+    Bidirectional,
+    Recurrent,
+    RecurrentStack,
+    Shape,
+)
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": lambda forward, backward: torch.cat([forward, backward], dim=-1),
@@ -19,118 +34,201 @@ MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ave": lambda forward, backward: (forward + backward) / 2,
 }
 FORWARD, BACKWARD = "", "_reverse"
+DIRECTION_NAMES = {FORWARD: "forward", BACKWARD: "backward"}
 
 
 @layer_for(Recurrent)
+@layer_for(RecurrentStack)
 @layer_for(Bidirectional)
 class RecurrentLayer(Layer):
     """One or two directions of a recurrent layer.
 
     Parameters carry torch's names: ``weight_ih_l0 (gate * hidden, input)``, ``weight_hh_l0``,
-    ``bias_ih_l0``, ``bias_hh_l0``, the backward direction's with the suffix ``_reverse``. RNN, LSTM
-    and GRU with ``reset_after=False`` train one bias; where torch has a second (RNN, LSTM) it is a
-    buffer of zeros.
+    ``bias_ih_l0``, ``bias_hh_l0``; ``_l1`` for the second cell of a stack, and the suffix
+    ``_reverse`` for the second direction. RNN, LSTM and GRU with ``reset_after=False`` train one
+    bias; where torch has a second (RNN, LSTM) it is a buffer of zeros.
 
     Attributes:
         spec: what is computed.
         requested_engine: ``"auto"`` or an engine's name; may be changed at any time.
+        states: of a stateful layer: the final states of the last batch, in the order in which they
+            are given and returned; None before the first batch and after `reset_states`.
     """
 
-    def __init__(self, spec: Recurrent | Bidirectional, shape: Shape) -> None:
+    def __init__(self, spec: Recurrent | RecurrentStack | Bidirectional, *shapes: Shape) -> None:
         """Makes and initialises the parameters for inputs ``(time, feature)``."""
         super().__init__()
-        input_size = shape[-1]
-        if input_size is None:
+        if shapes[0][-1] is None:
             raise ValueError("a recurrent layer needs inputs of a known feature size; got None.")
         self.spec = spec
         self.requested_engine = "auto"
+        self.states: tuple[Tensor, ...] | None = None
         directions = spec.directions if isinstance(spec, Bidirectional) else (spec,)
         self._directions = dict(zip((FORWARD, BACKWARD), directions, strict=False))
-        for suffix, direction in self._directions.items():
-            self._add_parameters(direction, input_size, suffix)
+        for suffix, level, cell in self.cells():
+            below = self._directions[suffix].cells[level - 1].hidden_size
+            add_weights(self, cell, below if level else shapes[0][-1], f"_l{level}{suffix}")
         self.reset_parameters()
 
-    def _add_parameters(self, spec: Recurrent, input_size: int, suffix: str) -> None:
-        cell = cell_of(spec)
-        rows = len(cell.gates) * spec.hidden_size
-        self.register_parameter(
-            f"weight_ih_l0{suffix}", nn.Parameter(torch.empty(rows, input_size))
-        )
-        self.register_parameter(
-            f"weight_hh_l0{suffix}", nn.Parameter(torch.empty(rows, spec.hidden_size))
-        )
-        if not spec.use_bias:
-            return
-        self.register_parameter(f"bias_ih_l0{suffix}", nn.Parameter(torch.empty(rows)))
-        if cell.trains_bias_hh:
-            self.register_parameter(f"bias_hh_l0{suffix}", nn.Parameter(torch.empty(rows)))
-        elif spec.cell != "gru":
-            self.register_buffer(f"bias_hh_l0{suffix}", torch.zeros(rows))
+    def cells(self) -> Iterator[tuple[str, int, Recurrent]]:
+        """Every cell as ``(suffix of its direction, level, spec with the direction's order)``."""
+        for suffix, direction in self._directions.items():
+            for level, cell in enumerate(direction.cells):
+                yield suffix, level, replace(cell, go_backwards=direction.go_backwards)
 
-    @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draws Keras's initial weights."""
-        for suffix, spec in self._directions.items():
-            gates = cell_of(spec).gates
-            weights = self.weights(suffix)
-            initializers.glorot_uniform_(weights.weight_ih)
-            initializers.orthogonal_(weights.weight_hh)
-            if weights.bias_ih is not None:
-                forget_gates = gates if spec.unit_forget_bias else ""
-                initializers.forget_bias_(weights.bias_ih, forget_gates)
-            if weights.bias_hh is not None:
-                weights.bias_hh.zero_()
+        """Draws new initial weights."""
+        for suffix, level, cell in self.cells():
+            reset_weights(cell, self.weights(suffix, level))
 
-    def weights(self, suffix: str) -> Weights:
-        """The parameters of the direction with this suffix."""
-        return Weights(*(getattr(self, f"{name}_l0{suffix}", None) for name in Weights._fields))  # type: ignore[arg-type]
+    def reset_states(self) -> None:
+        """Makes a stateful layer start from zeros again."""
+        self.states = None
+
+    def weights(self, suffix: str, level: int = 0) -> Weights:
+        """The parameters of a cell; see `cells` for the arguments."""
+        names = (f"{name}_l{level}{suffix}" for name in Weights._fields)
+        return Weights(*(getattr(self, name, None) for name in names))  # type: ignore[arg-type]
 
     @property
     def cell_name(self) -> str:
         """What kind of layer this is, e.g. ``"bilstm"`` or ``"gru"``."""
         prefix = "bi" if isinstance(self.spec, Bidirectional) else ""
-        return prefix + self._directions[FORWARD].cell
+        return prefix + "+".join(cell.cell for cell in self._directions[FORWARD].cells)
 
     def extra_repr(self) -> str:
         """Shows the kind and the sizes."""
         rows = [f"{self.cell_name}"]
-        for suffix, spec in self._directions.items():
-            size = self.weights(suffix).weight_ih.shape[1]
-            rows.append(f"{size} -> {spec.hidden_size}")
+        for suffix, level, cell in self.cells():
+            size = self.weights(suffix, level).weight_ih.shape[1]
+            rows.append(f"{size} -> {cell.hidden_size}")
         return ", ".join(rows)
 
     def engine(self) -> EngineChoice:
-        """The engine that runs this layer, and why; raises ValueError for an impossible request."""
-        return choose_engine(tuple(self._directions.values()), self.requested_engine)
+        """The engine that runs this layer now, in training or evaluation, and why.
 
-    def forward(self, *inputs: Masked) -> Masked:
-        """``(batch, time, feature)`` to ``(batch, [time,] hidden)``, the directions merged."""
-        ((values, mask),) = inputs
-        directions = [
-            Direction(spec, self.weights(suffix), self._zero_state(spec, values))
-            for suffix, spec in self._directions.items()
-        ]
-        outcomes = ENGINES[self.engine().name](directions, values, mask)
-        outputs = [
-            direction_output(direction.spec, outcome, mask)
-            for direction, outcome in zip(directions, outcomes, strict=True)
-        ]
-        if isinstance(self.spec, Bidirectional):
-            output = MERGES[self.spec.merge_mode](*outputs)
-        else:
-            (output,) = outputs
-        if not directions[0].spec.return_sequences:
-            return Masked(output)
-        reversed_order = isinstance(self.spec, Recurrent) and self.spec.go_backwards
-        return Masked(output.flip(1) if reversed_order else output, mask)
+        Raises:
+            ValueError: the requested engine cannot run it.
+        """
+        cells = [cell for _, _, cell in self.cells()]
+        return choose_engine(cells, self.requested_engine, self.training)
 
-    @staticmethod
-    def _zero_state(spec: Recurrent, values: Tensor) -> tuple[Tensor, ...]:
-        zeros = values.new_zeros(values.shape[0], spec.hidden_size)
-        return (zeros,) * len(cell_of(spec).states)
+    def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
+        """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
+
+        Args:
+            inputs: the sequence and its mask; then, or not at all, every initial state
+                ``(batch, hidden)``: direction by direction, cell by cell.
+
+        Returns:
+            ``(batch, [time,] hidden)``, for ``merge_mode`` None one a direction; with
+            ``return_state`` followed by every final state in the order of the initial ones.
+        """
+        (values, mask), *given = inputs
+        initial = iter(self._initial_states(values, [state.values for state in given]))
+        by_direction: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
+        for suffix, _, cell in self.cells():
+            by_direction[suffix].append(tuple(next(initial) for _ in STATES[cell.cell]))
+        outcomes = self._run(by_direction, values, mask)
+        finals = tuple(part for _, states in outcomes for state in states for part in state)
+        if self._directions[FORWARD].stateful:
+            self.states = tuple(state.detach() for state in finals)
+        outputs = self._merged(
+            [
+                direction_output(direction, Outcome(sequence, states[-1]), mask)
+                for direction, (sequence, states) in zip(
+                    self._directions.values(), outcomes, strict=True
+                )
+            ],
+            mask,
+        )
+        if self._directions[FORWARD].return_state:
+            outputs += tuple(Masked(state) for state in finals)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _initial_states(self, values: Tensor, given: list[Tensor]) -> list[Tensor]:
+        """Those that are given, those that a stateful layer kept, or zeros."""
+        if given:
+            return given
+        if self.states is None:
+            sizes = [cell.hidden_size for _, _, cell in self.cells() for _ in STATES[cell.cell]]
+            return [values.new_zeros(len(values), size) for size in sizes]
+        if len(self.states[0]) != len(values):
+            raise ValueError(
+                f"a stateful layer holds states for a batch of {len(self.states[0])}; got "
+                f"{len(values)} sequences. Keep the batch size, or call reset_states()."
+            )
+        # Validation runs in inference mode, whose tensors must not enter a training graph.
+        return [state.to(values, copy=True) for state in self.states]
+
+    def _run(
+        self, initial: dict[str, list[State]], values: Tensor, mask: Tensor | None
+    ) -> list[tuple[Tensor, list[State]]]:
+        """Each direction's sequence of outputs, and the final state of each of its cells."""
+        run = ENGINES[self.engine().name]
+        depth = max(len(states) for states in initial.values())
+        if depth == 1:
+            directions = [
+                self._direction(suffix, level, cell, initial[suffix][level], values)
+                for suffix, level, cell in self.cells()
+            ]
+            return [(sequence, [state]) for sequence, state in run(directions, values, mask)]
+        sequences = dict.fromkeys(self._directions, values)
+        finals: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
+        for suffix, level, cell in self.cells():
+            below = sequences[suffix]
+            direction = self._direction(suffix, level, cell, initial[suffix][level], below)
+            ((sequences[suffix], state),) = run([direction], below, mask)
+            finals[suffix].append(state)
+        return [(sequences[suffix], finals[suffix]) for suffix in self._directions]
+
+    def _direction(
+        self, suffix: str, level: int, cell: Recurrent, state: State, inputs: Tensor
+    ) -> Direction:
+        """What an engine needs to run one cell over these inputs."""
+        dropout = DropoutFactors()
+        if self.training and (cell.dropout or cell.recurrent_dropout):
+            key = f"{DIRECTION_NAMES[suffix]}.{level}"
+            dropout = self._dropout(cell, key, inputs)
+        return Direction(cell, self.weights(suffix, level), state, dropout)
+
+    def _dropout(self, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
+        """The factors of one cell; each gate has its own when the state is dropped too."""
+        batch, _, features = inputs.shape
+        gates = cell_of(cell).gates if cell.recurrent_dropout else "*"
+
+        def factor(of: str, rate: float, size: int) -> Tensor | None:
+            if not rate:
+                return None
+            shape = (batch, size)
+            return torch.stack(
+                [
+                    dropout_factor(self.noise, f"{key}.{of}.{gate}", shape, rate, inputs)
+                    for gate in gates
+                ],
+                dim=1,
+            )
+
+        return DropoutFactors(
+            factor("inputs", cell.dropout, features),
+            factor("recurrent", cell.recurrent_dropout, cell.hidden_size),
+        )
+
+    def _merged(self, outputs: list[Tensor], mask: Tensor | None) -> tuple[Masked, ...]:
+        """The directions' outputs as one, or as they are, in the order of the first direction."""
+        if isinstance(self.spec, Bidirectional) and self.spec.merge_mode is not None:
+            outputs = [MERGES[self.spec.merge_mode](*outputs)]
+        first = self._directions[FORWARD]
+        if not first.return_sequences:
+            return tuple(Masked(output) for output in outputs)
+        if first.go_backwards:
+            outputs = [output.flip(1) for output in outputs]
+        return tuple(Masked(output, mask) for output in outputs)
 
 
-def direction_output(spec: Recurrent, outcome: Outcome, mask: Tensor | None) -> Tensor:
+def direction_output(
+    spec: Recurrent | RecurrentStack, outcome: Outcome, mask: Tensor | None
+) -> Tensor:
     """One direction's sequence in the order of the input, or its last output.
 
     A masked step's output is the one before it in processing order (0 before the first valid one),

@@ -59,9 +59,9 @@ def verdict(row: ParityRow) -> str:
 
 def summary(report: ParityReport) -> str:
     """One line with the counts, e.g. ``36 compared, 36 within rounding`` or ``2 of 36 differ``."""
-    total, failed = len(report.rows), len(report.failures)
+    total, failed = sum(row.count for row in report.rows), len(report.failures)
     if not total:
         return "nothing was compared"
     if failed:
-        return f"{failed} of {total} {'differs' if failed == 1 else 'differ'}"
-    return f"{total} compared, {total} within rounding"
+        return f"{failed:,} of {total:,} {'differs' if failed == 1 else 'differ'}"
+    return f"{total:,} compared, {total:,} within rounding"

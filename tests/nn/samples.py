@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from birnn_lightning.nn.cells import Weights, cell_of
 from birnn_lightning.nn.engines import Direction
-from birnn_lightning.nn.specs import Recurrent
+from birnn_lightning.nn.specs import STATES, Recurrent
 
 BATCH, TIME, INPUT, HIDDEN, CLASSES = 2, 7, 3, 5, 11
 OTHER_HIDDEN = 13
@@ -59,7 +59,7 @@ def direction(spec: Recurrent, seed: int = 0) -> Direction:
         ),
         state=tuple(
             uniform(BATCH, spec.hidden_size, seed=seed + 105 + index)
-            for index in range(len(cell.states))
+            for index in range(len(STATES[spec.cell]))
         ),
     )
 

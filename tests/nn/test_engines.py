@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.engines import ENGINES, Direction, choose_engine, native
+from birnn_lightning.nn.engines import ENGINES, Direction, DropoutFactors, choose_engine, native
 from birnn_lightning.nn.engines.native import obstacle
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import (
@@ -244,7 +244,7 @@ def test_the_choice_is_native_where_it_can_be(spec: Recurrent) -> None:
 
 @pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
 def test_the_choice_is_scan_with_a_reason(obstructed: Recurrent, reason: str) -> None:
-    assert obstacle(obstructed) == reason
+    assert obstacle(obstructed, training=False) == reason
     assert choose_engine([spec(cell="lstm"), obstructed]) == ("scan", f"scan: {reason}.")
 
 
@@ -268,4 +268,30 @@ def test_an_unknown_engine_is_refused() -> None:
 
 
 def test_an_rnn_has_no_gates_that_stand_in_the_way() -> None:
-    assert obstacle(spec(cell="rnn", recurrent_activation="hard_sigmoid")) is None
+    assert obstacle(spec(cell="rnn", recurrent_activation="hard_sigmoid"), training=True) is None
+
+
+@pytest.mark.parametrize("spec", CELLS)
+def test_recurrent_dropout_stands_in_the_way_in_training_alone(spec: Recurrent) -> None:
+    dropping = replace(spec, recurrent_dropout=0.25)
+    reason = "torch has no kernel with recurrent dropout, which training applies"
+    assert choose_engine([dropping], training=True) == ("scan", f"scan: {reason}.")
+    assert choose_engine([dropping], training=False).name == "native"
+    assert choose_engine([replace(spec, dropout=0.25)], training=True).name == "native"
+
+
+@pytest.mark.parametrize("arrange", ARRANGEMENTS)
+@pytest.mark.parametrize("mask", [None, MASKS["interior"]], ids=["no mask", "interior"])
+@pytest.mark.parametrize("spec", CELLS)
+def test_native_equals_scan_with_dropped_inputs(
+    spec: Recurrent, mask: Tensor | None, arrange: Callable[[Recurrent], Layers]
+) -> None:
+    layers = [
+        one._replace(dropout=DropoutFactors(inputs=uniform(BATCH, 1, INPUT, seed=seed)))
+        for seed, one in enumerate(arrange(spec))
+    ]
+    ours = results("native", layers, features(), mask)
+    theirs = results("scan", layers, features(), mask)
+    assert largest_difference(ours, theirs) <= FLOAT64_TOLERANCE
+    undropped = results("native", arrange(spec), features(), mask)
+    assert largest_difference(ours, undropped) > 1e-2

@@ -1,134 +1,188 @@
-"""New weights come from Keras's distributions."""
+"""Each initialiser draws from the distribution that Keras documents."""
 
 import math
+import re
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from birnn_lightning.nn import RecurrentLayer, initializers, specs
-from birnn_lightning.nn.layers import Dense, Embedding
-from birnn_lightning.nn.specs import Bidirectional, CellName, Recurrent
+from birnn_lightning.nn import initializers
+from birnn_lightning.nn.initializers import draw
+from birnn_lightning.nn.specs import Initializer, initializer_of, spec_from_config
+from birnn_lightning.nn.specs.initializers import (
+    INITIALIZERS,
+    Constant,
+    Identity,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
+from tests.nn.distributions import (
+    assert_distribution,
+    assert_orthogonal,
+    cdf_of,
+    deviation_after_truncation,
+    normal_cdf,
+    truncated_cdf,
+    uniform_cdf,
+)
 
-INPUT, HIDDEN = 97, 101
-GATES: dict[CellName, int] = {"rnn": 1, "lstm": 4, "gru": 3}
-CELLS = [pytest.param(cell, id=cell) for cell in GATES]
-FALSE_ALARM = 1e-9
+KERNEL, CONVOLUTION, BIAS = (211, 4 * 149), (5, 97, 263), (120011,)
+RANDOM = {
+    name: spec
+    for name, spec in INITIALIZERS.items()
+    if isinstance(spec, RandomNormal | RandomUniform | TruncatedNormal | VarianceScaling)
+} | {
+    "normal": RandomNormal(mean=0.7, stddev=1.9),
+    "uniform": RandomUniform(minval=-0.3, maxval=1.1),
+    "truncated": TruncatedNormal(mean=-2.3, stddev=0.6),
+    "fan out, untruncated": VarianceScaling(
+        scale=0.7, mode="fan_out", distribution="untruncated_normal"
+    ),
+    "fan out, truncated": VarianceScaling(scale=0.7, mode="fan_out"),
+    "fan out, uniform": VarianceScaling(scale=0.7, mode="fan_out", distribution="uniform"),
+}
 
 
-def assert_uniform(weight: Tensor, limit: float) -> None:
-    """Fails for one sample in 10⁹ that is U(-limit, limit).
-
-    The bound is that of Dvoretzky, Kiefer and Wolfowitz, P(D > d) <= 2 exp(-2 n d²), for the
-    largest difference D between the sample's distribution function and the uniform one.
-    """
-    assert weight.abs().max() <= limit
-    sample = weight.detach().flatten().double().sort().values
-    count = len(sample)
-    uniform = (sample + limit) / (2 * limit)
-    above = torch.arange(1, count + 1, dtype=torch.float64) / count - uniform
-    distance = max(float(above.max()), float((1 / count - above).max()))
-    assert distance <= math.sqrt(math.log(2 / FALSE_ALARM) / (2 * count))
-
-
-def glorot_limit(fan_in: int, fan_out: int) -> float:
-    return math.sqrt(6 / (fan_in + fan_out))
-
-
-def layer(cell: CellName, **fields) -> RecurrentLayer:
-    recurrent = Recurrent(cell=cell, hidden_size=HIDDEN, **fields)
-    return RecurrentLayer(Bidirectional(forward=recurrent), (None, INPUT))
-
-
-@pytest.mark.parametrize("suffix", ["", "_reverse"])
-@pytest.mark.parametrize("cell", CELLS)
-def test_input_weights_are_glorot_uniform_over_all_gates(cell: CellName, suffix: str) -> None:
-    weight = layer(cell).weights(suffix).weight_ih
-    assert_uniform(weight, glorot_limit(INPUT, GATES[cell] * HIDDEN))
+@pytest.mark.parametrize("shape", [KERNEL, CONVOLUTION, BIAS], ids=["kernel", "conv", "bias"])
+@pytest.mark.parametrize("spec", RANDOM.values(), ids=RANDOM)
+def test_distribution(spec: Initializer, shape: tuple[int, ...]) -> None:
+    array = draw(spec, shape)
+    assert array.shape == shape
+    assert_distribution(array.numpy(), cdf_of(spec, shape))
 
 
 @pytest.mark.parametrize(
-    ("fan_out", "limit"),
+    ("name", "wrong"),
     [
-        pytest.param(HIDDEN, glorot_limit(INPUT, 4 * HIDDEN), id="too wide: per gate"),
-        pytest.param(4 * HIDDEN, glorot_limit(INPUT, HIDDEN), id="too narrow"),
-        pytest.param(4 * HIDDEN, 1.05 * glorot_limit(INPUT, 4 * HIDDEN), id="5% narrow"),
+        pytest.param("glorot_uniform", uniform_cdf(*[s * math.sqrt(6 / 360) for s in (-1, 1)]),
+                     id="fan-out of one gate"),
+        pytest.param("glorot_normal", normal_cdf(0, math.sqrt(2 / 807)), id="not truncated"),
+        pytest.param("glorot_normal", truncated_cdf(0, math.sqrt(2 / 807)), id="not widened"),
+        pytest.param("he_normal", cdf_of(INITIALIZERS["lecun_normal"], KERNEL), id="lecun for he"),
+        pytest.param("lecun_uniform", cdf_of(INITIALIZERS["lecun_uniform"], KERNEL[::-1]),
+                     id="transposed"),
+        pytest.param("truncated_normal", normal_cdf(0, 0.05), id="tails"),
+        pytest.param("random_uniform", uniform_cdf(-0.051, 0.051), id="2% narrow"),
     ],
-)
-def test_the_check_can_fail(fan_out: int, limit: float) -> None:
-    weight = torch.empty(4 * HIDDEN, INPUT).uniform_(-1, 1) * glorot_limit(INPUT, fan_out)
-    with pytest.raises(AssertionError):
-        assert_uniform(weight, limit)
+)  # fmt: skip
+def test_another_distribution_is_noticed(name, wrong) -> None:
+    with pytest.raises(AssertionError, match="distance"):
+        assert_distribution(draw(INITIALIZERS[name], KERNEL).numpy(), wrong)
 
 
-@pytest.mark.parametrize("suffix", ["", "_reverse"])
-@pytest.mark.parametrize("cell", CELLS)
-def test_recurrent_weights_are_orthogonal_as_a_whole(cell: CellName, suffix: str) -> None:
-    weight = layer(cell).weights(suffix).weight_hh.detach().double()
-    gram = weight.T @ weight
-    torch.testing.assert_close(gram, torch.eye(HIDDEN, dtype=torch.float64), rtol=0, atol=1e-5)
-    if cell != "rnn":
-        gate = weight[:HIDDEN]
-        assert (gate.T @ gate - torch.eye(HIDDEN)).abs().max() > 0.1, "orthogonal by gate"
-
-
-def test_directions_are_drawn_apart() -> None:
-    forward, backward = (layer("gru").weights(suffix) for suffix in ("", "_reverse"))
-    assert not torch.equal(forward.weight_ih, backward.weight_ih)
-    assert not torch.equal(forward.weight_hh, backward.weight_hh)
-
-
-@pytest.mark.parametrize("suffix", ["", "_reverse"])
-def test_the_forget_bias_is_one(suffix: str) -> None:
-    bias = layer("lstm").weights(suffix).bias_ih
-    assert bias is not None
-    i, f, g, o = bias.chunk(4)
-    assert (f == 1).all()
-    assert not torch.cat([i, g, o]).any()
+def test_the_constant_of_truncation() -> None:
+    expected = deviation_after_truncation()
+    assert math.isclose(initializers.TRUNCATED_STDDEV, expected, rel_tol=1e-15)
 
 
 @pytest.mark.parametrize(
-    ("cell", "fields"),
+    ("shape", "fans"),
     [
-        pytest.param("lstm", {"unit_forget_bias": False}, id="lstm without"),
-        pytest.param("rnn", {}, id="rnn"),
-        pytest.param("gru", {}, id="gru"),
+        ((), (1, 1)),
+        ((7,), (7, 7)),
+        ((3, 5), (3, 5)),
+        ((2, 3, 5), (6, 10)),
+        ((7, 2, 3, 5), (42, 70)),
     ],
 )
-def test_other_biases_are_zero(cell: CellName, fields: dict) -> None:
-    weights = layer(cell, **fields).weights("")
-    assert weights.bias_ih is not None
-    assert weights.bias_hh is not None
-    assert not torch.cat([weights.bias_ih, weights.bias_hh]).any()
+def test_fans(shape: tuple[int, ...], fans: tuple[int, int]) -> None:
+    assert initializers.fans(shape) == fans
 
 
-def test_embedding_rows_are_uniform_zero_included() -> None:
-    embedding = Embedding(
-        specs.Embedding(vocab_size=101, embedding_dim=97, mask_zero=True), (None,)
-    )
-    assert_uniform(embedding.weight, 0.05)
-    assert_uniform(embedding.weight[0], 0.05)
+def test_an_empty_array_has_a_fan_of_one() -> None:
+    assert draw(VarianceScaling(), (0, 5)).shape == (0, 5)
 
 
-def test_dense_is_glorot_uniform_with_zero_bias() -> None:
-    dense = Dense(specs.Dense(units=HIDDEN), (INPUT,))
-    assert_uniform(dense.weight, glorot_limit(INPUT, HIDDEN))
-    assert dense.bias is not None
-    assert not dense.bias.any()
+@pytest.mark.parametrize(
+    ("spec", "value"), [("zeros", 0), ("ones", 1), ("constant", 0), (Constant(value=-2.5), -2.5)]
+)
+def test_constants(spec: Initializer | str, value: float) -> None:
+    assert (draw(initializer_of(spec), (2, 3, 5)) == value).all()
 
 
-def test_reset_parameters_draws_everything_again() -> None:
-    lstm = layer("lstm")
-    before = {name: value.clone() for name, value in lstm.state_dict().items()}
-    for value in lstm.state_dict().values():
-        value.fill_(7)
-    lstm.reset_parameters()
-    after = lstm.state_dict()
-    assert not torch.equal(after["weight_ih_l0"], before["weight_ih_l0"])
-    assert_uniform(after["weight_ih_l0_reverse"], glorot_limit(INPUT, 4 * HIDDEN))
-    assert torch.equal(after["bias_ih_l0_reverse"], before["bias_ih_l0_reverse"])
-    assert not after["bias_hh_l0"].any()
+@pytest.mark.parametrize("shape", [(7, 7), (11, 3), (3, 11), (2, 3, 5), (2, 3, 11)])
+def test_orthogonal_matrices(shape: tuple[int, ...]) -> None:
+    assert_orthogonal(draw(Orthogonal(gain=1.7), shape).numpy(), gain=1.7, tolerance=1e-13)
 
 
-def test_a_gate_that_is_not_there_gets_no_one() -> None:
-    assert not initializers.forget_bias_(torch.full((15,), 7.0), "rzn").any()
+def test_a_matrix_orthogonal_by_gate_is_noticed() -> None:
+    gates = [draw(Orthogonal(), (5, 5)).numpy() for _ in range(3)]
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        assert_orthogonal(np.concatenate(gates, axis=1), gain=1, tolerance=1e-13)
+
+
+def orthogonal_draws(shape: tuple[int, ...], count: int = 20011) -> np.ndarray:
+    return np.stack([draw(Orthogonal(), shape).numpy() for _ in range(count)])
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 2), (2, 3)], ids=["square", "tall", "wide"])
+def test_orthogonal_matrices_are_uniform(shape: tuple[int, ...]) -> None:
+    """A unit vector of 3 axes is uniform where each component is (Archimedes)."""
+    draws = orthogonal_draws(shape)
+    for index in np.ndindex(*shape):
+        assert_distribution(draws[:, *index], uniform_cdf(-1, 1))
+    if shape == (3, 3):  # as many reflections as rotations
+        assert abs(np.linalg.det(draws).mean()) <= math.sqrt(2 * math.log(2e9) / len(draws))
+
+
+def test_a_decomposition_without_signs_is_noticed() -> None:
+    draws = torch.linalg.qr(torch.randn(20011, 3, 3, dtype=torch.float64)).Q.numpy()
+    with pytest.raises(AssertionError, match="distance"):
+        assert_distribution(draws[:, 0, 0], uniform_cdf(-1, 1))
+
+
+def test_identity() -> None:
+    assert torch.equal(draw(Identity(gain=-3.0), (2, 3)), -3.0 * torch.eye(2, 3).double())
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "message"),
+    [
+        (Identity(), (2, 3, 5), "Identity needs 2 axes; got the shape (2, 3, 5)."),
+        (Identity(), (5,), "Identity needs 2 axes; got the shape (5,)."),
+        (Orthogonal(), (5,), "Orthogonal needs at least 2 axes; got the shape (5,)."),
+    ],
+)
+def test_an_array_that_is_no_matrix(spec, shape, message) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        draw(spec, shape)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_a_draw_is_float64_without_a_gradient_and_follows_the_seed(name: str) -> None:
+    torch.manual_seed(3)
+    first = draw(INITIALIZERS[name], (5, 3))
+    torch.manual_seed(3)
+    assert torch.equal(first, draw(INITIALIZERS[name], (5, 3)))
+    assert first.dtype == torch.float64
+    assert not first.requires_grad
+    if name in RANDOM:
+        assert not torch.equal(first, draw(INITIALIZERS[name], (5, 3)))
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_a_spec_comes_back_from_its_config(name: str) -> None:
+    assert spec_from_config(INITIALIZERS[name].to_config()) == INITIALIZERS[name]
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: initializer_of("glorot"), "initializer must be one of zeros, ones, "),
+        (lambda: VarianceScaling(scale=0), "scale must be above 0; got 0."),
+        (lambda: VarianceScaling(mode="fan"), "mode must be one of ('fan_in', "),  # type: ignore[arg-type]
+        (lambda: VarianceScaling(distribution="normal"), "distribution must be one of"),  # type: ignore[arg-type]
+        (lambda: RandomNormal(stddev=-1), "RandomNormal: stddev must be at least 0; got -1."),
+        (lambda: TruncatedNormal(stddev=-1), "TruncatedNormal: stddev must be at least 0"),
+        (lambda: RandomUniform(minval=2, maxval=1), "minval must not be above maxval; got 2 and 1"),
+        (lambda: Constant(value=math.nan), "Constant: value must be a finite number; got nan."),
+        (lambda: Orthogonal(gain=None), "gain must be a finite number; got None."),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_spec_is_refused(build, message) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build()

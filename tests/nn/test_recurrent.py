@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from birnn_lightning.nn import Masked, RecurrentLayer
 from birnn_lightning.nn.masks import carry_outputs, mask_from_lengths
-from birnn_lightning.nn.specs import MERGE_MODES, Bidirectional, CellName, Recurrent
+from birnn_lightning.nn.recurrent import MERGES
+from birnn_lightning.nn.specs import Bidirectional, CellName, Recurrent
 from tests.nn.samples import (
     EVERY_MASK,
     HIDDEN,
@@ -155,13 +156,13 @@ def test_the_fixed_bias_stays_zero_in_training(cell: CellName) -> None:
     assert not any(value.any() for value in dict(layer.named_buffers()).values())
 
 
-@pytest.mark.parametrize("merge_mode", MERGE_MODES)
+@pytest.mark.parametrize("merge_mode", MERGES)
 @pytest.mark.parametrize("return_sequences", [True, False], ids=["sequence", "final"])
 def test_merge_modes(merge_mode, return_sequences: bool) -> None:
     forward = spec(return_sequences=return_sequences)
     both = {
         mode: random_layer(Bidirectional(forward=forward, merge_mode=mode))(Masked(features()))
-        for mode in MERGE_MODES
+        for mode in MERGES
     }
     first, second = both["concat"].values.chunk(2, dim=-1)
     expected = {
@@ -172,6 +173,8 @@ def test_merge_modes(merge_mode, return_sequences: bool) -> None:
     }
     assert torch.equal(both[merge_mode].values, expected[merge_mode])
     assert (first - second).abs().max() > 1e-2
+    apart = random_layer(Bidirectional(forward=forward, merge_mode=None))(Masked(features()))
+    assert [one.values.tolist() for one in apart] == [first.tolist(), second.tolist()]
 
 
 def test_directions_of_different_sizes_are_concatenated() -> None:

@@ -7,11 +7,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.cells import Weights
-from birnn_lightning.nn.engines import Direction, scan
+from birnn_lightning.nn.cells import Weights, cell_of
+from birnn_lightning.nn.engines import Direction, DropoutFactors, scan
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn import oracle
-from tests.nn.samples import BATCH, EVERY_MASK, HIDDEN, INPUT, TIME, direction, features, uniform
+from tests.nn.samples import (
+    BATCH,
+    EVERY_MASK,
+    HIDDEN,
+    INPUT,
+    MASKS,
+    TIME,
+    direction,
+    features,
+    uniform,
+)
 
 TOLERANCE = 1e-12  # float64: what is left are other orders of the same sums
 
@@ -66,6 +76,22 @@ def test_axes_of_one(spec: Recurrent, batch: int, time: int) -> None:
     ours = direction(spec)
     ours = ours._replace(state=tuple(one[:batch] for one in ours.state))
     assert difference(ours, uniform(batch, time, INPUT, seed=3), None) <= TOLERANCE
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("shared", [True, False], ids=["shared by gates", "by gate"])
+@pytest.mark.parametrize("spec", CELLS)
+def test_dropout(spec: Recurrent, shared: bool, backwards: bool) -> None:
+    gates = len(cell_of(spec).gates)
+    dropout = DropoutFactors(
+        inputs=uniform(BATCH, 1 if shared else gates, INPUT, seed=11),
+        state=None if shared else uniform(BATCH, gates, HIDDEN, seed=13),
+    )
+    plain = direction(replace(spec, go_backwards=backwards))
+    assert difference(plain._replace(dropout=dropout), features(), MASKS["interior"]) <= TOLERANCE
+    sequence, _ = scan.run_direction(plain, features(), None)
+    dropped, _ = scan.run_direction(plain._replace(dropout=dropout), features(), None)
+    assert (sequence - dropped).abs().max() > 1e-3
 
 
 def swap_first_gates(weights: Weights) -> Weights:

@@ -16,9 +16,12 @@ from birnn_lightning.nn.specs import (
     LayerSpec,
     Node,
     Recurrent,
+    RecurrentStack,
     RepeatVector,
-    layer_from_config,
+    Spec,
+    spec_from_config,
 )
+from birnn_lightning.nn.specs.initializers import INITIALIZERS
 from tests.nn.samples import HIDDEN, INPUT, OTHER_HIDDEN, TIME
 
 LSTM = Recurrent(cell="lstm", hidden_size=HIDDEN)
@@ -107,25 +110,24 @@ REFUSALS = [
     ),
     pytest.param(
         lambda: Bidirectional(forward=LSTM, merge_mode="mean"),  # type: ignore[arg-type]
-        "Bidirectional: merge_mode must be one of ('concat', 'sum', 'mul', 'ave'); got 'mean'.",
+        "Bidirectional: merge_mode must be one of ('concat', 'sum', 'mul', 'ave', None); got 'mean'.",
         id="merge_mode",
     ),
     pytest.param(
         lambda: Bidirectional(forward=recurrent(go_backwards=True)),
-        "Bidirectional: forward must have go_backwards=False and backward True; got True and True.",
+        "Bidirectional: forward and backward must differ in go_backwards; got True in both.",
         id="forward goes backwards",
     ),
     pytest.param(
         lambda: Bidirectional(forward=LSTM, backward=LSTM),
-        "Bidirectional: forward must have go_backwards=False and backward True; got False and "
-        "False.",
+        "Bidirectional: forward and backward must differ in go_backwards; got False in both.",
         id="backward goes forwards",
     ),
     pytest.param(
         lambda: Bidirectional(
             forward=LSTM, backward=recurrent(go_backwards=True, return_sequences=True)
         ),
-        "Bidirectional: forward and backward must agree in return_sequences.",
+        "Bidirectional: forward and backward must agree in return_sequences; got False and True.",
         id="return_sequences",
     ),
     pytest.param(
@@ -139,18 +141,49 @@ REFUSALS = [
     ),
     pytest.param(
         lambda: Node(name="", layer=LSTM),
-        "node name must be non-empty, without '.' and '/'; got ''.",
+        "node name must be non-empty, without '.', '/' and ':'; got ''.",
         id="no name",
     ),
     pytest.param(
         lambda: Node(name="a.b", layer=LSTM),
-        "node name must be non-empty, without '.' and '/'; got 'a.b'.",
+        "node name must be non-empty, without '.', '/' and ':'; got 'a.b'.",
         id="dot in name",
     ),
     pytest.param(
         lambda: Node(name="a/b", layer=LSTM),
-        "node name must be non-empty, without '.' and '/'; got 'a/b'.",
+        "node name must be non-empty, without '.', '/' and ':'; got 'a/b'.",
         id="slash in name",
+    ),
+    pytest.param(
+        lambda: Node(name="a:1", layer=LSTM),
+        "node name must be non-empty, without '.', '/' and ':'; got 'a:1'.",
+        id="colon in name",
+    ),
+    pytest.param(
+        lambda: recurrent(dropout=1.0),
+        "Recurrent: dropout must be at least 0 and less than 1; got 1.0.",
+        id="dropout",
+    ),
+    pytest.param(
+        lambda: recurrent(recurrent_dropout=-0.5),
+        "Recurrent: recurrent_dropout must be at least 0 and less than 1; got -0.5.",
+        id="recurrent_dropout",
+    ),
+    pytest.param(
+        lambda: recurrent(kernel_initializer="xavier"),
+        f"initializer must be one of {', '.join(INITIALIZERS)}; got 'xavier'.",
+        id="initializer",
+    ),
+    pytest.param(
+        lambda: RecurrentStack(cells=()),
+        "RecurrentStack: cells must hold at least one cell; got none.",
+        id="no cells",
+    ),
+    pytest.param(
+        lambda: RecurrentStack(cells=(LSTM, recurrent(return_sequences=True))),
+        "RecurrentStack: return_sequences belongs to the stack, not to its cells; got "
+        "return_sequences=True in a gru cell.",
+        id="sequences of a cell",
     ),
     pytest.param(
         lambda: Node(name="values", layer=LSTM),
@@ -159,13 +192,13 @@ REFUSALS = [
         id="torch's name",
     ),
     pytest.param(
-        lambda: layer_from_config({"kind": "Conv1D"}),
-        f"layer kind must be one of {', '.join(sorted(LayerSpec.kinds))}; got 'Conv1D'.",
+        lambda: spec_from_config({"kind": "Conv9D"}),
+        f"kind must be one of {', '.join(sorted(Spec.kinds))}; got 'Conv9D'.",
         id="unknown kind",
     ),
     pytest.param(
-        lambda: layer_from_config({}),
-        f"layer kind must be one of {', '.join(sorted(LayerSpec.kinds))}; got None.",
+        lambda: spec_from_config({}),
+        f"kind must be one of {', '.join(sorted(Spec.kinds))}; got None.",
         id="no kind",
     ),
 ]
@@ -217,7 +250,7 @@ def test_bidirectional_overrides_the_mask_flag() -> None:
 
 def test_a_config_with_an_unknown_field_is_refused() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'unit'"):
-        layer_from_config({"kind": "Dense", "unit": 3})
+        spec_from_config({"kind": "Dense", "unit": 3})
 
 
 def test_specs_are_frozen() -> None:

@@ -206,12 +206,12 @@ def repeated(spec: specs.Recurrent, outcome: Outcome, mask: Tensor | None) -> Te
 
 
 def initial_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = recurrent.RecurrentLayer._zero_state
+    right = recurrent.RecurrentLayer._initial_states
 
-    def wrong(spec: specs.Recurrent, values: Tensor) -> tuple[Tensor, ...]:
-        return tuple(torch.ones_like(state) for state in right(spec, values))
+    def wrong(layer: Any, values: Tensor, given: list[Tensor]) -> list[Tensor]:
+        return [torch.ones_like(state) for state in right(layer, values, given)]
 
-    monkeypatch.setattr(recurrent.RecurrentLayer, "_zero_state", staticmethod(wrong))
+    monkeypatch.setattr(recurrent.RecurrentLayer, "_initial_states", wrong)
 
 
 def merge(mode: str, wrong: Callable[[Tensor, Tensor], Tensor]) -> Patch:
@@ -248,7 +248,7 @@ def scaled_attention(_: Any, query: Masked, value: Masked) -> Masked:
 
 
 def scaled_dropout(layer: layers.Dropout, given: Masked) -> Masked:
-    return Masked(given.values * (1 - layer.rate), given.mask)
+    return Masked(given.values * (1 - layer.spec.rate), given.mask)
 
 
 def logits(monkeypatch: pytest.MonkeyPatch) -> None:

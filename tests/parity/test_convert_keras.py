@@ -14,7 +14,7 @@ from birnn_lightning.nn import specs
 from birnn_lightning.nn.activations import ACTIVATIONS
 from birnn_lightning.nn.specs import ModelSpec, Node
 from parity import ParityUnavailable, assert_parity, compare, copy_weights, from_keras, to_keras
-from parity.cases import Case, grid
+from parity.cases import Case, quick_cases
 from parity.inputs import random_inputs, randomise_weights
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
@@ -54,7 +54,7 @@ def random_keras(model, seed=3):
     return model
 
 
-@pytest.mark.parametrize("case", grid("quick")[::5], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", quick_cases()[::5], ids=lambda case: case.name)
 def test_a_classifier_comes_back_bit_for_bit(case, twin_of):
     model = case.build()
     twin = twin_of(case)

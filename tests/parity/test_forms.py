@@ -12,7 +12,7 @@ from parity.layout import KERAS_GATES, permute_gates
 SIZE = st.integers(1, 7)
 SHAPES = {
     SAME: st.lists(SIZE, min_size=1, max_size=3).map(tuple),
-    TRANSPOSED: st.tuples(SIZE, SIZE),
+    TRANSPOSED: st.lists(SIZE, min_size=2, max_size=3).map(tuple),
     SUMMED: st.tuples(SIZE),
     STACKED: st.tuples(st.just(2), SIZE),
 }

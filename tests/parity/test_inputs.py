@@ -7,7 +7,7 @@ import torch
 from birnn_lightning import SequenceClassifier
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
-from parity.cases import NUM_CLASSES, VOCAB_SIZE, Case, grid
+from parity.cases import NUM_CLASSES, VOCAB_SIZE, Case, quick_cases
 from parity.inputs import BATCH, TIME, ragged_mask, random_inputs, randomise_weights
 
 
@@ -97,7 +97,7 @@ def test_some_of_the_examples():
 
 
 def test_the_quick_grid_varies_each_thing_and_names_each_case():
-    cases = grid("quick")
+    cases = quick_cases()
     assert {case.cell for case in cases} == set(specs.CELL_NAMES)
     for field, count in {"inputs": 5, "pooling": 5, "task": 4, "num_layers": 3, "dtype": 2}.items():
         assert len({getattr(case, field) for case in cases}) == count
@@ -105,13 +105,13 @@ def test_the_quick_grid_varies_each_thing_and_names_each_case():
 
 
 def test_the_full_grid_holds_the_quick_ones_configurations():
-    full = {case.name for case in grid("full")}
-    assert {case.name for case in grid("quick")} <= full
-    assert len(full) == len(grid("full"))
+    full = {case.name for case in every_case()}
+    assert {case.name for case in quick_cases()} <= full
+    assert len(full) == len(every_case())
 
 
 def test_names_are_unique_but_for_the_precision():
-    names = [case.name for case in grid("quick") if case.dtype == "float32"]
+    names = [case.name for case in quick_cases() if case.dtype == "float32"]
     assert len(set(names)) == len(names)
 
 

@@ -250,9 +250,9 @@ REFUSED = {
         (lstm("last", "series", call={"mask": {"class_name": "__numpy__"}}),),
         "layer 'last': its mask is no tensor",
     ),
-    "attention of three": (
-        (layer("self", "Attention", "series", "series", "series"),),
-        "layer 'self' is called with 3 tensors",
+    "attention of four": (
+        (layer("self", "Attention", "series", "series", "series", "series"),),
+        "layer 'self' is called with 4 tensors",
     ),
     "an output that is not the first": (
         (lstm("first", "series"), layer("last", "Dense", tensor("first", 0, 1), units=5)),
@@ -262,13 +262,20 @@ REFUSED = {
         (lstm("first", "series"), layer("last", "Dense", tensor("first", 1, 0), units=5)),
         "layer 'last' takes output 0 of call 1 of 'first'",
     ),
-    "an operation": (
-        (lstm("first", "series"), layer("add", "Add", "first", 1.0)),
-        "layer 'add' of class Add",
+    "an operation with the name of a layer": (
+        (
+            lstm("first", "series"),
+            {**layer("add", "Add", "first", "first"), "module": "keras.src.ops.numpy"},
+        ),
+        "layer 'add' of class Add is not supported: it is one of keras.src.ops.numpy",
     ),
-    "an activation layer": (
-        (lstm("first", "series"), layer("last", "Softmax", "first")),
-        "layer 'last' of class Softmax",
+    "a constant": (
+        (lstm("first", "series"), layer("add", "Add", "first", 1.0)),
+        "layer 'add' is called with 1 tensors and 1 other positional arguments; supported: any",
+    ),
+    "a layer that is not in the table": (
+        (lstm("first", "series"), layer("last", "UnitNormalization", "first")),
+        "layer 'last' of class UnitNormalization",
     ),
     "a merge mode": (
         (

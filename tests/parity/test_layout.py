@@ -7,7 +7,7 @@ import torch
 from birnn_lightning.nn import SequenceModel, specs
 from birnn_lightning.nn.specs import ModelSpec, Node
 from parity import layout
-from parity.cases import grid
+from parity.cases import quick_cases
 from parity.layout import keras_arrays, rows, torch_arrays
 
 
@@ -26,7 +26,7 @@ def around(layer):
     )
 
 
-SPECS = {case.name: case.build().spec for case in grid("quick")} | {
+SPECS = {case.name: case.build().spec for case in quick_cases()} | {
     "gru, reset before": around(recurrent("gru", reset_after=False)),
     "gru, reset before, bidirectional": around(
         specs.Bidirectional(forward=recurrent("gru", reset_after=False))
@@ -38,6 +38,15 @@ SPECS = {case.name: case.build().spec for case in grid("quick")} | {
             forward=recurrent("lstm"),
             backward=specs.Recurrent(cell="gru", hidden_size=7, go_backwards=True),
         )
+    ),
+}
+STACK = specs.RecurrentStack(cells=(recurrent("lstm"), recurrent("gru"), recurrent("rnn")))
+SPECS |= {
+    "stack": around(STACK),
+    "stack of one": around(specs.RecurrentStack(cells=(recurrent("gru", use_bias=False),))),
+    "bidirectional stack": around(specs.Bidirectional(forward=STACK)),
+    "stack and layer": around(
+        specs.Bidirectional(forward=STACK, backward=recurrent("gru", go_backwards=True))
     ),
 }
 EVERY_SPEC = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -126,6 +135,29 @@ def test_a_gru_spelled_out():
     assert np.array_equal(arrays["layer/cell/kernel"], np.concatenate([z.T, r.T, n.T], axis=1))
     r, z, n = np.split(state["layers.layer.bias_hh_l0"], 3)
     assert np.array_equal(arrays["layer/cell/bias"][1], np.concatenate([z, r, n]))
+
+
+def test_a_stack_spelled_out():
+    """Cell by cell in Keras's order, levels in torch's names."""
+    table = rows(around(specs.Bidirectional(forward=STACK)))
+    paths = {row.torch[0]: row.keras for row in table if row.keras.endswith("/recurrent_kernel")}
+    cells = ("layer/forward_layer/cell/cells", "layer/backward_layer/cell/cells")
+    assert paths == {
+        f"layers.layer.weight_hh_l{level}{suffix}": f"{owner}/{level}/recurrent_kernel"
+        for suffix, owner in zip(("", "_reverse"), cells, strict=True)
+        for level in range(3)
+    }
+    shapes = {row.torch[0]: shape_of(row) for row in table if row.keras.endswith("cells/1/kernel")}
+    assert shapes == {
+        "layers.layer.weight_ih_l1": (5, 15),
+        "layers.layer.weight_ih_l1_reverse": (5, 15),
+    }
+
+
+def shape_of(row):
+    """Of the Keras array, in a model of a bidirectional stack."""
+    state = random_state(around(specs.Bidirectional(forward=STACK)))
+    return row.to_keras(*(state[name] for name in row.torch)).shape
 
 
 def test_a_row_shows_both_sides_form_and_gates():

@@ -5,7 +5,7 @@ import pytest
 
 from birnn_lightning.nn import specs
 from parity import copy_weights, layout
-from parity.cases import grid
+from parity.cases import quick_cases
 from parity.inputs import randomise_weights
 from parity.layout import rows
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="the variables are those of Keras on TensorFlow")
 
 # Precision, task and depth beyond two change neither layers nor paths.
-CASES = [case for case in grid("quick") if case.dtype == "float32"]
+CASES = [case for case in quick_cases() if case.dtype == "float32"]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)

@@ -5,7 +5,7 @@
 
 import pytest
 
-from parity.cases import Case, grid
+from parity.cases import Case, quick_cases
 from parity.layout import layer_rows, rows
 from tests.parity.mutants import LSTM, MUTANTS, Mutant
 
@@ -78,4 +78,4 @@ def test_half_precision_weights_fail_in_float32_too(twin_of, monkeypatch):
 
 
 def test_every_case_is_one_that_the_quick_grid_checks():
-    assert set(CASES) <= set(grid("quick"))
+    assert set(CASES) <= set(quick_cases())

@@ -22,17 +22,20 @@ class EngineChoice(NamedTuple):
     reason: str
 
 
-def choose_engine(specs: Sequence[Recurrent], requested: str = "auto") -> EngineChoice:
+def choose_engine(
+    specs: Sequence[Recurrent], requested: str = "auto", training: bool = True
+) -> EngineChoice:
     """Chooses the engine for the directions of a layer.
 
     Args:
-        specs: one a direction.
+        specs: every cell of every direction.
         requested: ``"auto"``, or an engine's name.
+        training: whether what acts in training alone, such as recurrent dropout, acts.
 
     Raises:
         ValueError: no such engine, or the requested one cannot do it.
     """
-    obstacles = [reason for spec in specs if (reason := native.obstacle(spec))]
+    obstacles = [reason for spec in specs if (reason := native.obstacle(spec, training))]
     if requested == "auto":
         if obstacles:
             return EngineChoice("scan", f"scan: {obstacles[0]}.")

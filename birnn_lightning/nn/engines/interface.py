@@ -9,6 +9,18 @@ from birnn_lightning.nn.cells import State, Weights
 from birnn_lightning.nn.specs import Recurrent
 
 
+class DropoutFactors(NamedTuple):
+    """What training drops in one direction, the same at every step; None where it drops nothing.
+
+    Attributes:
+        inputs: ``(batch, gate, feature)``, or ``(batch, 1, feature)`` for all gates alike.
+        state: ``(batch, gate, hidden)``: of the state on its way into the recurrent product.
+    """
+
+    inputs: Tensor | None = None
+    state: Tensor | None = None
+
+
 class Direction(NamedTuple):
     """One direction to run.
 
@@ -16,11 +28,13 @@ class Direction(NamedTuple):
         spec: cell, sizes, activations; ``go_backwards`` says from which end time runs.
         weights: the parameters.
         state: the initial state, one ``(batch, hidden)`` tensor for each of the cell's states.
+        dropout: factors of the inputs and of the state.
     """
 
     spec: Recurrent
     weights: Weights
     state: State
+    dropout: DropoutFactors = DropoutFactors()
 
 
 class Outcome(NamedTuple):

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from birnn_lightning.nn.cells import State, Weights, cell_of
+from birnn_lightning.nn.cells import State, Weights
 from birnn_lightning.nn.engines.interface import Direction, Outcome
 from birnn_lightning.nn.masks import compact
-from birnn_lightning.nn.specs import Recurrent
+from birnn_lightning.nn.specs import STATES, Recurrent
 
 KERNELS = {
     ("rnn", "tanh"): torch.rnn_tanh,
@@ -20,8 +20,10 @@ KERNELS = {
 }
 
 
-def obstacle(spec: Recurrent) -> str | None:
+def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why torch has no kernel for a spec, or None where it has one."""
+    if training and spec.recurrent_dropout:
+        return "torch has no kernel with recurrent dropout, which training applies"
     if (spec.cell, spec.activation) not in KERNELS:
         return f"torch has no {spec.cell} kernel with activation {spec.activation!r}"
     if spec.cell != "rnn" and spec.recurrent_activation != "sigmoid":
@@ -35,20 +37,23 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
     """Runs a forward and a backward direction of equal settings in one call, others one by one."""
     if _is_pair(directions):
         return _run_kernel(directions, inputs, mask)
-    outcomes = []
-    for direction in directions:
-        if direction.spec.go_backwards:
-            flipped_mask = None if mask is None else mask.flip(1)
-            (outcome,) = _run_kernel([direction], inputs.flip(1), flipped_mask)
-            outcomes.append(Outcome(outcome.sequence.flip(1), outcome.state))
-        else:
-            outcomes.extend(_run_kernel([direction], inputs, mask))
-    return outcomes
+    return [_run_direction(direction, inputs, mask) for direction in directions]
+
+
+def _run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> Outcome:
+    """Runs one direction by itself; the kernel knows time in one order alone."""
+    if direction.dropout.inputs is not None:
+        inputs = inputs * direction.dropout.inputs
+    if not direction.spec.go_backwards:
+        return _run_kernel([direction], inputs, mask)[0]
+    flipped_mask = None if mask is None else mask.flip(1)
+    (outcome,) = _run_kernel([direction], inputs.flip(1), flipped_mask)
+    return Outcome(outcome.sequence.flip(1), outcome.state)
 
 
 def _is_pair(directions: Sequence[Direction]) -> bool:
     """Whether the directions are what torch calls bidirectional."""
-    if len(directions) != 2:
+    if len(directions) != 2 or any(d.dropout.inputs is not None for d in directions):
         return False
     first, second = (direction.spec for direction in directions)
     return not first.go_backwards and second == replace(first, go_backwards=True)
@@ -97,7 +102,7 @@ def _run_kernel(
 
 def _hidden(spec: Recurrent, states: list[Tensor]) -> Tensor | list[Tensor]:
     """The kernels take a list of two states for the LSTM and one tensor otherwise."""
-    return states if len(cell_of(spec).states) == 2 else states[0]
+    return states if len(STATES[spec.cell]) == 2 else states[0]
 
 
 def _outcomes(sequence: Tensor, final: Sequence[Tensor], count: int) -> list[Outcome]:

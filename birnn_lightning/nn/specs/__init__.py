@@ -1,48 +1,107 @@
 """A model is data before it is code: layer specs, the nodes that connect them, the whole model."""
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, layer_from_config
-from birnn_lightning.nn.specs.graph import ModelSpec, Node
-from birnn_lightning.nn.specs.layers import (
-    Attention,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
+from birnn_lightning.nn.specs.activation_layers import (
+    ELU,
+    Activation,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Softmax,
+)
+from birnn_lightning.nn.specs.attention import AdditiveAttention, Attention
+from birnn_lightning.nn.specs.base import LayerSpec, Shape, Spec, spec_from_config
+from birnn_lightning.nn.specs.convolution import Conv1D
+from birnn_lightning.nn.specs.core import Dense, Embedding, Input, Masking
+from birnn_lightning.nn.specs.graph import ModelSpec, Node, reference
+from birnn_lightning.nn.specs.initializers import Initializer, initializer_of
+from birnn_lightning.nn.specs.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
+from birnn_lightning.nn.specs.normalization import BatchNormalization, LayerNormalization
+from birnn_lightning.nn.specs.pooling import (
+    AveragePooling1D,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
-    Input,
-    Masking,
-    RepeatVector,
+    MaxPooling1D,
 )
 from birnn_lightning.nn.specs.recurrent import (
     CELL_NAMES,
     MERGE_MODES,
+    STATES,
     Bidirectional,
     CellName,
     MergeMode,
     Recurrent,
+    RecurrentStack,
 )
+from birnn_lightning.nn.specs.regularization import (
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+)
+from birnn_lightning.nn.specs.reshaping import Flatten, Permute, RepeatVector, Reshape
+from birnn_lightning.nn.specs.wrappers import TimeDistributed
 
 __all__ = [
     "CELL_NAMES",
+    "ELU",
     "MERGE_MODES",
+    "STATES",
+    "Activation",
+    "Add",
+    "AdditiveAttention",
     "Attention",
+    "Average",
+    "AveragePooling1D",
+    "BatchNormalization",
     "Bidirectional",
     "CellName",
+    "Concatenate",
+    "Conv1D",
     "Dense",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalMaxPooling1D",
+    "Initializer",
     "Input",
+    "LayerNormalization",
     "LayerSpec",
+    "LeakyReLU",
     "Masking",
+    "MaxPooling1D",
+    "Maximum",
     "MergeMode",
+    "Minimum",
     "ModelSpec",
+    "Multiply",
     "Node",
+    "PReLU",
+    "Permute",
+    "ReLU",
     "Recurrent",
+    "RecurrentStack",
     "RepeatVector",
+    "Reshape",
     "Shape",
-    "layer_from_config",
+    "Softmax",
+    "SpatialDropout1D",
+    "Spec",
+    "Subtract",
+    "TimeDistributed",
+    "initializer_of",
+    "reference",
+    "spec_from_config",
 ]

@@ -34,42 +34,56 @@ def check_rank(owner: str, shape: Shape, rank: int, axes: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerSpec:
-    """What one layer is; subclasses add fields."""
+class Spec:
+    """Data that describes something to build; subclasses add fields of primitives and specs."""
 
-    kinds: ClassVar[dict[str, type["LayerSpec"]]] = {}
-    num_inputs: ClassVar[int] = 1
+    kinds: ClassVar[dict[str, type["Spec"]]] = {}
 
     def __init_subclass__(cls) -> None:
         """Registers the kind, so that a config finds its class by name."""
         if not cls.__name__.startswith("_"):
-            LayerSpec.kinds[cls.__name__] = cls
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """The output's shape for these input shapes; raises ValueError where they do not fit."""
-        raise NotImplementedError
+            Spec.kinds[cls.__name__] = cls
 
     def to_config(self) -> dict[str, Any]:
-        """The spec as nested dicts of primitives; inverse of `layer_from_config`."""
-        config: dict[str, Any] = {"kind": type(self).__name__}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, LayerSpec):
-                value = value.to_config()
-            config[field.name] = list(value) if isinstance(value, tuple) else value
-        return config
+        """The spec as nested dicts of primitives; inverse of `spec_from_config`."""
+        values = {field.name: _to_primitive(getattr(self, field.name)) for field in fields(self)}
+        return {"kind": type(self).__name__, **values}
 
 
-def layer_from_config(config: dict[str, Any]) -> LayerSpec:
-    """The spec that `LayerSpec.to_config` described; raises ValueError for an unknown kind."""
+def _to_primitive(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_config()
+    return [_to_primitive(part) for part in value] if isinstance(value, tuple) else value
+
+
+def spec_from_config(config: dict[str, Any]) -> Any:
+    """The spec that `Spec.to_config` described; raises ValueError for an unknown kind."""
     config = dict(config)
     kind = config.pop("kind", None)
-    if kind not in LayerSpec.kinds:
-        known = ", ".join(sorted(LayerSpec.kinds))
-        raise ValueError(f"layer kind must be one of {known}; got {kind!r}.")
-    for name, value in config.items():
-        if isinstance(value, dict):
-            config[name] = layer_from_config(value)
-        elif isinstance(value, list):
-            config[name] = tuple(value)
-    return LayerSpec.kinds[kind](**config)
+    if kind not in Spec.kinds:
+        known = ", ".join(sorted(Spec.kinds))
+        raise ValueError(f"kind must be one of {known}; got {kind!r}.")
+    return Spec.kinds[kind](**{name: _from_primitive(value) for name, value in config.items()})
+
+
+def _from_primitive(value: Any) -> Any:
+    if isinstance(value, dict):
+        return spec_from_config(value)
+    return tuple(_from_primitive(part) for part in value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec(Spec):
+    """What one layer is."""
+
+    def input_counts(self) -> tuple[int, ...]:
+        """How many tensors the layer may take; empty for any number of at least one."""
+        return (1,)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The first output's shape for these input shapes; raises ValueError for a misfit."""
+        raise NotImplementedError
+
+    def output_shapes(self, *shapes: Shape) -> tuple[Shape, ...]:
+        """The shape of every output."""
+        return (self.output_shape(*shapes),)

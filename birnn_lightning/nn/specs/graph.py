@@ -5,8 +5,8 @@ from typing import Any, Self
 
 from torch.nn import ModuleDict
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, layer_from_config
-from birnn_lightning.nn.specs.layers import Input
+from birnn_lightning.nn.specs.base import LayerSpec, Shape, spec_from_config
+from birnn_lightning.nn.specs.core import Input
 
 RESERVED_NAMES = frozenset(dir(ModuleDict()))
 
@@ -16,10 +16,11 @@ class Node:
     """One layer in the graph.
 
     Attributes:
-        name: unique in the model; the torch module and the Keras layer carry it too. Neither ``.``
-            nor ``/`` may occur in it, and no name that `torch.nn.ModuleDict` uses itself.
+        name: unique in the model; the torch module and the Keras layer carry it too. None of
+            ``.``, ``/`` and ``:`` may occur in it, and no name that `torch.nn.ModuleDict` uses.
         layer: what it computes.
-        inputs: names of earlier nodes; empty for the node before.
+        inputs: references to outputs of earlier nodes: ``name`` for the first output, ``name:1``
+            for the second, and so on; empty for the node before.
     """
 
     name: str
@@ -28,15 +29,20 @@ class Node:
 
     def __post_init__(self) -> None:
         """Checks the name."""
-        if not self.name or "." in self.name or "/" in self.name:
+        if not self.name or set(self.name) & set("./:"):
             raise ValueError(
-                f"node name must be non-empty, without '.' and '/'; got {self.name!r}."
+                f"node name must be non-empty, without '.', '/' and ':'; got {self.name!r}."
             )
         if self.name in RESERVED_NAMES and not isinstance(self.layer, Input):
             raise ValueError(
                 f"node name {self.name!r} is one that torch uses itself. Rename the layer, e.g. to "
                 f"{self.name + '_layer'!r}."
             )
+
+
+def reference(name: str, index: int) -> str:
+    """How a node's inputs refer to output ``index`` of the node ``name``."""
+    return name if index == 0 else f"{name}:{index}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class ModelSpec:
                     raise ValueError(f"the first node must be an Input; got {node.layer!r}.")
                 node = replace(node, inputs=(resolved[-1].name,))
             for name in node.inputs:
-                if name not in seen:
+                if name.split(":")[0] not in seen:
                     raise ValueError(
                         f"node {node.name!r} takes {name!r}, which does not stand before it. "
                         f"Before it: {sorted(seen)}."
@@ -84,18 +90,22 @@ class ModelSpec:
         return self.nodes[-1]
 
     def shapes(self) -> dict[str, Shape]:
-        """Every node's output shape, without the batch axis; raises ValueError for a misfit."""
+        """Every output's shape by reference, without the batch axis; ValueError for a misfit."""
         shapes: dict[str, Shape] = {}
         for node in self.nodes:
-            if len(node.inputs) != node.layer.num_inputs:
+            missing = [name for name in node.inputs if name not in shapes]
+            if missing:
                 raise ValueError(
-                    f"node {node.name!r}: {type(node.layer).__name__} takes "
-                    f"{node.layer.num_inputs} inputs; got {list(node.inputs)}."
+                    f"node {node.name!r} takes {missing[0]!r}, an output that is not there. "
+                    f"There are: {', '.join(shapes)}."
                 )
+            _check_input_count(node)
             try:
-                shapes[node.name] = node.layer.output_shape(*(shapes[name] for name in node.inputs))
+                outputs = node.layer.output_shapes(*(shapes[name] for name in node.inputs))
             except ValueError as error:
                 raise ValueError(f"node {node.name!r}: {error}") from None
+            for index, shape in enumerate(outputs):
+                shapes[reference(node.name, index)] = shape
         return shapes
 
     def to_config(self) -> list[dict[str, Any]]:
@@ -112,9 +122,18 @@ class ModelSpec:
             tuple(
                 Node(
                     name=node["name"],
-                    layer=layer_from_config(node["layer"]),
+                    layer=spec_from_config(node["layer"]),
                     inputs=tuple(node["inputs"]),
                 )
                 for node in config
             )
+        )
+
+
+def _check_input_count(node: Node) -> None:
+    counts = node.layer.input_counts()
+    if counts and len(node.inputs) not in counts:
+        raise ValueError(
+            f"node {node.name!r}: {type(node.layer).__name__} takes "
+            f"{' or '.join(map(str, counts))} inputs; got {list(node.inputs)}."
         )

@@ -1,0 +1,77 @@
+"""Where masks are made, and the layers that map each step by itself."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from birnn_lightning.nn import specs
+from birnn_lightning.nn.activations import ACTIVATIONS
+from birnn_lightning.nn.initializers import draw
+from birnn_lightning.nn.layer import Layer, layer_for
+from birnn_lightning.nn.masks import Masked, merge_masks
+from birnn_lightning.nn.specs.core import known_size
+
+
+def parameter(values: Tensor) -> nn.Parameter:
+    """A parameter of torch's default precision with these values."""
+    return nn.Parameter(values.to(torch.get_default_dtype()).contiguous())
+
+
+@layer_for(specs.Masking)
+class Masking(Layer):
+    """Masks the steps whose features all equal ``mask_value`` and zeroes them."""
+
+    def __init__(self, spec: specs.Masking, shape: specs.Shape) -> None:
+        """Takes the value."""
+        super().__init__()
+        self.mask_value = spec.mask_value
+
+    def forward(self, *inputs: Masked) -> Masked:
+        """``(batch, time, feature)``: zeroed where masked; a NaN step counts as valid."""
+        ((values, mask),) = inputs
+        valid = (values != self.mask_value).any(-1)
+        return Masked(torch.where(valid[..., None], values, 0), merge_masks(mask, valid))
+
+
+@layer_for(specs.Embedding)
+class Embedding(Layer):
+    """Tokens to vectors; parameter ``weight (vocab_size, embedding_dim)``."""
+
+    def __init__(self, spec: specs.Embedding, shape: specs.Shape) -> None:
+        """Draws the rows."""
+        super().__init__()
+        self.mask_zero = spec.mask_zero
+        rows = draw(spec.embeddings_initializer, (spec.vocab_size, spec.embedding_dim))
+        self.weight = parameter(rows)
+
+    def forward(self, *inputs: Masked) -> Masked:
+        """``(batch, time)`` int64 to ``(batch, time, embedding_dim)``."""
+        ((tokens, mask),) = inputs
+        if self.mask_zero:
+            mask = merge_masks(mask, tokens != 0)
+        try:
+            return Masked(functional.embedding(tokens, self.weight), mask)
+        except IndexError:
+            raise ValueError(
+                f"tokens must be between 0 and {len(self.weight) - 1} (vocab_size - 1); got "
+                f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
+                "model was built for."
+            ) from None
+
+
+@layer_for(specs.Dense)
+class Dense(Layer):
+    """``activation(x weightᵀ + bias)``; ``weight (units, input_size)``, ``bias (units,)``."""
+
+    def __init__(self, spec: specs.Dense, shape: specs.Shape) -> None:
+        """Draws the weights."""
+        super().__init__()
+        self.activation = ACTIVATIONS[spec.activation]
+        size = known_size("Dense", shape)
+        self.weight = parameter(draw(spec.kernel_initializer, (size, spec.units)).T)
+        self.bias = parameter(draw(spec.bias_initializer, (spec.units,))) if spec.use_bias else None
+
+    def forward(self, *inputs: Masked) -> Masked:
+        """``(batch, ..., input_size)`` to ``(batch, ..., units)``; the mask passes."""
+        ((values, mask),) = inputs
+        return Masked(self.activation(functional.linear(values, self.weight, self.bias)), mask)

@@ -1,0 +1,44 @@
+"""The specs of the layers that run another layer."""
+
+from dataclasses import dataclass
+
+from birnn_lightning.nn.specs.base import LayerSpec, Shape
+from birnn_lightning.nn.specs.core import Input
+from birnn_lightning.nn.specs.recurrent import Bidirectional
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeDistributed(LayerSpec):
+    """Runs a layer on every step by itself; the mask passes.
+
+    A layer that uses a mask gets the step's: that is ``(batch,)`` where the mask is
+    ``(batch, time)``, which only `BatchNormalization` can take, as in Keras.
+
+    Attributes:
+        layer: of one input and one output, without states that outlive a call.
+    """
+
+    layer: LayerSpec
+
+    def __post_init__(self) -> None:
+        """Checks the layer."""
+        if isinstance(self.layer, Input) or 1 not in self.layer.input_counts():
+            raise ValueError(
+                f"TimeDistributed: layer must take one input; got {type(self.layer).__name__}."
+            )
+        inner = self.layer.forward if isinstance(self.layer, Bidirectional) else self.layer
+        for setting in ("stateful", "return_state"):
+            if getattr(inner, setting, False):
+                raise ValueError(f"TimeDistributed: layer must not have {setting}=True.")
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """``(time, ...)`` to ``(time, ...)``: what the layer makes of the rest."""
+        if len(shapes[0]) < 2:
+            raise ValueError(
+                "TimeDistributed: its input must have the axes (batch, time, ...) and one more; "
+                f"got {shapes[0]}."
+            )
+        inner = self.layer.output_shapes(shapes[0][1:])
+        if len(inner) != 1:
+            raise ValueError(f"TimeDistributed: layer must have one output; got {len(inner)}.")
+        return (shapes[0][0], *inner[0])

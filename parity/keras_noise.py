@@ -1,0 +1,90 @@
+"""Keras's layers draw their randomness from `parity.runs.shared_noise`, as ours do."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from birnn_lightning.nn import specs
+from birnn_lightning.nn.cells import KERAS_GATES
+from birnn_lightning.nn.specs import LayerSpec, Recurrent
+from parity.keras_model import keras
+from parity.runs import shared_noise
+
+RANDOM: Any = keras.src.backend.random
+
+
+@contextmanager
+def noise_shared(name: str, layer: Any, spec: LayerSpec) -> Iterator[None]:
+    """Within, a Keras layer drops and adds what ours of the same node name does.
+
+    Args:
+        name: of the node.
+        layer: the Keras layer.
+        spec: its spec.
+    """
+    for direction, part, recurrent in _directions(layer, spec):
+        cells = getattr(part.cell, "cells", [part.cell])
+        for level, (cell, cell_spec) in enumerate(zip(cells, recurrent.cells, strict=True)):
+            _share_with_cell(cell, cell_spec, f"{direction}.{level}", name)
+    kept = RANDOM.dropout, RANDOM.normal
+
+    def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+        shape = tuple(inputs.shape)
+        if noise_shape is not None:
+            shape = tuple(
+                size if given is None else int(given)
+                for given, size in zip(noise_shape, shape, strict=True)
+            )
+        return inputs * _factor(name, "inputs", shape, rate, inputs.dtype)
+
+    def normal(
+        shape: Sequence[int],
+        mean: float = 0,
+        stddev: float = 1,
+        dtype: Any = None,
+        seed: Any = None,
+    ) -> Any:
+        deviates = shared_noise(name, "inputs.normal", tuple(int(size) for size in shape))
+        return keras.ops.cast(mean + stddev * deviates, dtype)
+
+    RANDOM.dropout, RANDOM.normal = dropout, normal
+    try:
+        yield
+    finally:
+        RANDOM.dropout, RANDOM.normal = kept
+
+
+def _directions(layer: Any, spec: LayerSpec) -> list[tuple[str, Any, Any]]:
+    if isinstance(spec, specs.Bidirectional):
+        parts = (layer.forward_layer, layer.backward_layer)
+        return list(zip(("forward", "backward"), parts, spec.directions, strict=True))
+    if isinstance(spec, Recurrent | specs.RecurrentStack):
+        return [("forward", layer, spec)]
+    return []
+
+
+def _share_with_cell(cell: Any, spec: Recurrent, key: str, name: str) -> None:
+    gates = KERAS_GATES[spec.cell] if spec.recurrent_dropout else "*"
+
+    def factors(of: str, rate: float) -> Callable[[Any], Any]:
+        def draw(step: Any) -> Any:
+            if not rate:
+                return None
+            made = [
+                _factor(name, f"{key}.{of}.{gate}", tuple(step.shape), rate, step.dtype)
+                for gate in gates
+            ]
+            return made if getattr(cell, "dropout_mask_count", None) else made[0]
+
+        return draw
+
+    cell.get_dropout_mask = factors("inputs", spec.dropout)
+    cell.get_recurrent_dropout_mask = factors("recurrent", spec.recurrent_dropout)
+
+
+def _factor(name: str, key: str, shape: tuple[int, ...], rate: float, dtype: Any) -> Any:
+    kept = shared_noise(name, f"{key}.dropout", shape) >= rate
+    dtype = keras.backend.standardize_dtype(dtype)
+    return keras.ops.cast(kept, dtype) / keras.ops.cast(np.asarray(1 - rate), dtype)
