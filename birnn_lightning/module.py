@@ -180,6 +180,10 @@ class SequenceClassifier(CheckpointedModule):
             outputs = outputs.float()
         return (outputs[..., None] if self.task == "binary" else outputs).numpy()
 
+    def reset_states(self) -> None:
+        """Makes every stateful layer start from zeros again, as Keras's method of this name."""
+        self.model.reset_states()
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """The last layer's activation of the logits, in their shape."""
         return self.model.activate(logits)

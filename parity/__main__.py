@@ -56,6 +56,15 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--json", metavar="FILE", help="also write the table as JSON")
     check.add_argument("--junit", metavar="FILE", help="also write it as JUnit XML")
     check.add_argument("--html", metavar="FILE", help="also write it as a web page")
+    power = commands.add_parser(
+        "power",
+        help="prove that the check notices mistakes: run it on code with known ones",
+        description="Each mutant is a mistake in the weight table or in our layers, made while a "
+        "case of the quick grid runs. Exit status 0: every case passes as it is and fails with its "
+        "mutant; 1: a mutant was not caught; 2: it could not be tried.",
+    )
+    power.add_argument("--only", metavar="TEXT", help="mutants with TEXT in their name or case")
+    power.add_argument("--json", metavar="FILE", help="also write the table as JSON")
     commands.add_parser("layout", help="print the weight table between torch and Keras")
     quickstart = commands.add_parser(
         "quickstart",
@@ -78,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from parity.quickstart import run_quickstart
 
             passed = run_quickstart(options.output)
+        elif options.command == "power":
+            passed = _power(options)
         elif options.command == "layout":
             from parity.layout_page import layout_table
 
@@ -107,8 +118,19 @@ def _check(options: argparse.Namespace) -> bool:
         report = check_grid(options.grid, options.jobs, options.journal)
     else:
         report = check_model(options.model, options.examples)
-    publish(report, Outputs(json=options.json, junit=options.junit, html=options.html))
+    outputs = Outputs(json=options.json, junit=options.junit, html=options.html)
+    publish(report, outputs, from_grid=options.model is None)
     return report.passed
+
+
+def _power(options: argparse.Namespace) -> bool:
+    from parity.power import power_table, run_power, select, write_power
+
+    found = run_power(select(options.only))
+    print(power_table(found))
+    if options.json:
+        write_power(options.json, found)
+    return all(one.caught for one in found)
 
 
 if __name__ == "__main__":

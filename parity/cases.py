@@ -54,7 +54,8 @@ class Case:
     def name(self) -> str:
         """How reports call it."""
         layers = f"{self.num_layers} layer{'s' if self.num_layers > 1 else ''}"
-        return f"{self.cell}, {layers}, {self.inputs}, {self.pooling}, {self.task}"
+        dtype = "" if self.dtype == "float32" else f", {self.dtype}"
+        return f"{self.cell}, {layers}, {self.inputs}, {self.pooling}, {self.task}{dtype}"
 
     @property
     def explicit_mask(self) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from birnn_lightning.cli.training import datamodule_of_checkpoint
@@ -27,6 +28,7 @@ class Outputs:
 
 def check_grid(name: str, jobs: int, journal: str | None) -> ParityReport:
     """Compares every case of a grid with its Keras twin; see `run_suite` for the arguments."""
+    import_module("parity.keras_model")  # fails once and here, not in every process for every case
     return run_suite(grid(name), jobs, journal)
 
 
@@ -70,13 +72,14 @@ def test_examples(path: str, model: SequenceClassifier, count: int) -> Batch:
     return model.preprocessing(list(datamodule.examples("test").inputs[:count]))
 
 
-def publish(report: ParityReport, outputs: Outputs) -> None:
+def publish(report: ParityReport, outputs: Outputs, from_grid: bool = False) -> None:
     """Prints the table and writes the files that were asked for.
 
-    A long report is condensed where people read it; programs get every row.
+    A long report is condensed where people read it; programs get every row. Of a grid's failures
+    the table says how to try them again.
     """
     short = report.condensed()
-    print(parity_table(short))
+    print(parity_table(short, from_grid=from_grid))
     if outputs.json:
         write_json(outputs.json, report)
     if outputs.junit:

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from birnn_lightning.nn.activations import ACTIVATIONS
@@ -15,7 +16,7 @@ from birnn_lightning.nn.specs import (
     Recurrent,
     RecurrentStack,
 )
-from parity.layer_cases import MASKS, LayerCase
+from parity.layer_cases import BATCH, MASKS, LayerCase
 
 # Sizes are distinct primes, so that no shape agrees by chance.
 INPUT_SIZE, HIDDEN_SIZE, OTHER_SIZE = 3, 5, 11
@@ -113,6 +114,15 @@ DROPOUTS: dict[str, dict[str, float]] = {
 """All but the first run as in training."""
 
 
+EVERY_KIND = "every kind"
+"""The mask whose rows are those of all of `MASKS`."""
+
+MASK_ROWS = {
+    **MASKS,
+    EVERY_KIND: tuple(dict.fromkeys(row for rows in MASKS.values() for row in rows)),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """One value on every axis; the defaults are where the quick grid starts from."""
@@ -154,10 +164,12 @@ class Choice:
                 nodes.append(Node(name=f"state_{index}", layer=Input(shape=(size,))))
                 inputs.append(f"state_{index}")
         nodes.append(Node(name="recurrent", layer=layer, inputs=tuple(inputs)))
+        rows = None if self.mask is None else MASK_ROWS[self.mask]
         return LayerCase(
             name=self.name,
             spec=ModelSpec(tuple(nodes)),
-            mask=self.mask,
+            mask=rows,
+            batch=BATCH if rows is None else len(rows),
             training=self.dropout != "inference",
             batches=2 if self.start == "stateful" else 1,
             **settings,
@@ -178,6 +190,14 @@ def quick_choices() -> Iterator[Choice]:
     for cell in ("rnn", "lstm", "gru", "gru reset before"):
         one = Choice(cell=cell, arrangement="backwards", mask="left", zero_output_for_mask=True)
         yield from (one, replace(one, outputs="last"))
+    for cell in ("rnn", "lstm", "gru"):
+        # Keras cannot run two stateful directions that return their states (defect B3).
+        yield Choice(cell=cell, start="stateful", outputs="sequences")
+        yield Choice(cell=cell, start="stateful", arrangement="forward")
+        yield Choice(cell=cell, start="initial states", arrangement="forward", mask="left")
+        yield Choice(cell=cell, start="initial states", outputs="last", mask="empty row")
+    for name in ("gelu", "leaky_relu"):  # of these torch has another one too
+        yield Choice(cell="rnn", activations={"activation": name})
 
 
 AXES: dict[str, tuple[Any, ...]] = {
@@ -190,20 +210,20 @@ AXES: dict[str, tuple[Any, ...]] = {
 
 
 def full_choices() -> Iterator[Choice]:
-    """Every cell, arrangement, output and mask; the other axes are spread evenly over them."""
-    rest = [
-        (start, dropout, zero) for start in STARTS for dropout in DROPOUTS for zero in (False, True)
-    ]
-    for cell in CELLS:
-        for arrangement in ARRANGEMENTS:
-            for outputs in OUTPUTS:
-                for mask in (None, *MASKS):
-                    choice = Choice(cell=cell, arrangement=arrangement, outputs=outputs, mask=mask)
-                    start, dropout, zero = rest[zlib.crc32(choice.name.encode()) % len(rest)]
-                    yield replace(choice, start=start, dropout=dropout, zero_output_for_mask=zero)
+    """Every cell, arrangement, output and start, with and without a mask.
+
+    The dropouts and the flag for masked outputs are spread evenly over them.
+    """
+    rest = list(product(DROPOUTS, (False, True)))
+    for cell, arrangement, outputs, start, mask in product(
+        CELLS, ARRANGEMENTS, OUTPUTS, STARTS, (EVERY_KIND, None)
+    ):
+        choice = Choice(cell=cell, arrangement=arrangement, outputs=outputs, start=start, mask=mask)
+        dropout, zero = rest[zlib.crc32(choice.name.encode()) % len(rest)]
+        yield replace(choice, dropout=dropout, zero_output_for_mask=zero)
 
 
-def activation_choices(kinks: bool = True) -> Iterator[Choice]:
+def activation_choices() -> Iterator[Choice]:
     """Every activation as activation of each cell, and of the gates where there are any."""
     for name in ACTIVATIONS:
         for cell in ("rnn", "lstm", "gru", "gru reset before"):

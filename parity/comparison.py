@@ -9,12 +9,14 @@ import torch
 from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.layers import Masking
+from birnn_lightning.nn.specs import ModelSpec
 from parity.convert import aligned_nodes
 from parity.differences import distance, largest_difference
 from parity.gradients import gradient_row
 from parity.inputs import Inputs, random_inputs
 from parity.layout import layer_rows
 from parity.results import ParityReport, ParityRow, ParityUnavailable
+from parity.runs import fresh_states
 from parity.tolerance import float64_bound, rounding_bound
 
 if TYPE_CHECKING:
@@ -59,17 +61,16 @@ def compare(
     from parity import keras_model as theirs
 
     explicit = theirs.takes_mask(keras_model, model.spec)
-    given = _inputs(model, inputs, lengths, mask, explicit)
+    batch = theirs.batch_size_of(keras_model)
+    given = _inputs(model, inputs, lengths, mask, explicit, batch)
     reference = float64_reference(model)
     truth = _ours(reference, given)
     reference_theirs = theirs.to_float64(keras_model)
-    rows = [
-        _float64_row(
-            case, reference, reference_theirs, given, truth, _theirs(reference_theirs, given)
-        )
-    ]
+    spec = theirs.spec_of(keras_model)
+    outputs = _theirs(reference_theirs, given)
+    rows = [_float64_row(case, reference, reference_theirs, spec, given, truth, outputs)]
     if gradients:
-        rows.append(gradient_row(case, reference, reference_theirs, given))
+        rows.append(gradient_row(case, reference, reference_theirs, spec, given))
     if (
         next(model.parameters()).dtype == torch.float32
         and theirs.dtype_of(keras_model) == "float32"
@@ -126,12 +127,13 @@ def _inputs(
     lengths: Array | None,
     mask: Array | None,
     explicit: bool,
+    batch: int | None,
 ) -> Inputs:
     """The arrays for both models, with one explicit mask where the Keras model takes it."""
     if inputs is None:
         if lengths is not None or mask is not None:
             raise ValueError("lengths and mask belong to inputs; give the inputs too.")
-        return random_inputs(model, explicit)
+        return random_inputs(model, explicit, batch=batch)
     arrays = [torch.as_tensor(array).detach().cpu().numpy() for array in as_list(inputs)]
     if lengths is None and mask is None:
         valid = np.ones(arrays[0].shape[:2], bool) if explicit else None
@@ -148,13 +150,15 @@ def _inputs(
 
 
 def _ours(model: SequenceClassifier, given: Inputs) -> np.ndarray:
-    return model.predict(given.arrays, mask=given.mask)
+    with fresh_states(model.model):
+        return model.predict(given.arrays, mask=given.mask)
 
 
 def _theirs(model: "keras.Model", given: Inputs) -> np.ndarray:
     from parity import keras_model
 
-    return keras_model.predict(model, _with_mask(given))
+    with keras_model.fresh_states(model):
+        return keras_model.predict(model, _with_mask(given))
 
 
 def _with_mask(given: Inputs) -> list[np.ndarray]:
@@ -165,6 +169,7 @@ def _float64_row(
     case: str,
     reference: SequenceClassifier,
     reference_theirs: "keras.Model",
+    spec: ModelSpec,
     given: Inputs,
     ours: np.ndarray,
     theirs: np.ndarray,
@@ -175,7 +180,7 @@ def _float64_row(
         return ParityRow(max_difference=float("nan"), passed=False, detail=detail, **row)
     difference = largest_difference(ours, theirs)
     passed = difference <= row["allowed"]
-    detail = "" if passed else first_difference(reference, reference_theirs, given)
+    detail = "" if passed else first_difference(reference, reference_theirs, spec, given)
     return ParityRow(max_difference=difference, passed=passed, detail=detail, **row)
 
 
@@ -219,19 +224,30 @@ def _classes_row(case: str, ours: np.ndarray, theirs: np.ndarray, bound: float) 
     )
 
 
-def first_difference(ours: SequenceClassifier, theirs: "keras.Model", given: Inputs) -> str:
-    """Which layer's output differs first, where, by how much, and its rows of the weight table."""
+def first_difference(
+    ours: SequenceClassifier, theirs: "keras.Model", spec: ModelSpec, given: Inputs
+) -> str:
+    """Which layer's output differs first, where, by how much, and its rows of the weight table.
+
+    Args:
+        ours: in float64.
+        theirs: in float64.
+        spec: of theirs, as it was before its copy to float64.
+        given: the inputs of both.
+    """
     from parity import keras_model
 
     try:
-        pairs = aligned_nodes(ours.spec, keras_model.spec_of(theirs))
+        pairs = aligned_nodes(ours.spec, spec)
     except ParityUnavailable as error:
         return f"The models are not the same: {error}"
     pairs = [pair for pair in pairs if pair[0] not in ours.spec.inputs]
-    with torch.no_grad():
+    with torch.no_grad(), fresh_states(ours.model):
         like = next(ours.parameters())
         computed = ours.model.stages(masked_inputs(ours.spec, given.arrays, None, given.mask, like))
-    their_stages = keras_model.stages(theirs, [pair[1].name for pair in pairs], _with_mask(given))
+    names = [pair[1].name for pair in pairs]
+    with keras_model.fresh_states(theirs):
+        their_stages = keras_model.stages(theirs, names, _with_mask(given))
     for (our_node, their_node), their_values in zip(pairs, their_stages, strict=True):
         values = computed[our_node.name].values
         if our_node is ours.spec.output:

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     import keras
 
 
-def to_keras(model: SequenceClassifier, mask_input: bool = False) -> "keras.Model":
+def to_keras(
+    model: SequenceClassifier, mask_input: bool = False, batch_size: int | None = None
+) -> "keras.Model":
     """The Keras twin, with the weights copied.
 
     Args:
         model: float32 or float64.
         mask_input: whether the twin takes a bool mask ``(batch, time)`` as its last input; for
             models that are called with ``lengths`` or ``mask``.
+        batch_size: of every call of the twin; Keras needs it to make a stateful layer.
 
     Returns:
         A functional model of standard Keras layers, which needs nothing of ours to be loaded.
@@ -36,7 +39,7 @@ def to_keras(model: SequenceClassifier, mask_input: bool = False) -> "keras.Mode
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     if dtype not in ("float32", "float64"):
         raise ParityUnavailable(f"a Keras twin is float32 or float64; the model is {dtype}.")
-    twin = keras_model.build_keras_model(model.spec, dtype, mask_input)
+    twin = keras_model.build_keras_model(model.spec, dtype, mask_input, batch_size)
     copy_weights(model, twin)
     return twin
 

@@ -43,14 +43,15 @@ DEFECTS = {
         Defect(
             id="B1",
             title="unroll=True + Bidirectional + return_sequences + mask: wrong outputs",
-            reason="the unrolled loop repeats a masked output where zero_output_for_mask asks for 0",
+            reason="the unrolled loop repeats a masked output where zero_output_for_mask asks "
+            "for 0",
             backends=("tensorflow",),
             consequence="a Keras model that unrolls compares unequal under a mask",
         ),
         Defect(
             id="B2",
             title="unroll=True + mask + go_backwards: an exception",
-            reason="the torch backend flips time with a negative step, which torch has not",
+            reason="the torch backend asks a tuple of masks, one a step, for its shape to turn it",
             backends=("torch",),
             consequence="such a Keras model cannot be compared on this backend",
         ),
@@ -89,8 +90,8 @@ DEFECTS = {
         Defect(
             id="B9",
             title="a layer that is given initial_state forgets the mask of its sequence",
-            reason="with several tensor arguments Layer.__call__ looks for sequences_mask, which no "
-            "recurrent layer takes",
+            reason="with several tensor arguments Layer.__call__ looks for sequences_mask, which "
+            "no recurrent layer takes",
             consequence="the twin is given mask= by hand; a Keras model without it is refused",
         ),
         Defect(
@@ -102,10 +103,10 @@ DEFECTS = {
         Defect(
             id="B11",
             title="Bidirectional gives the forward layer half of the list of initial states",
-            reason="the halves are not the directions' where these differ in states (or, stacks, in "
-            "cells): an LSTM with a GRU or SimpleRNN backward gets one of two, IndexError; a stack "
-            "silently leaves out the cells for which there is no state",
-            consequence="expected where it raises, not compared where it is silent",
+            reason="the halves are not the directions' where these differ in states (or, stacks, "
+            "in cells): an LSTM with a GRU or SimpleRNN backward gets one of two, IndexError; a "
+            "stack leaves out the cells for which there is no state",
+            consequence="the IndexError is expected; with stacks there is nothing to compare",
         ),
         Defect(
             id="B12",
@@ -151,8 +152,11 @@ def expected_exception(case: LayerCase) -> tuple[Defect, Raised] | None:
     return None
 
 
-def silent_defect(case: LayerCase) -> Defect | None:
-    """The defect because of which Keras computes something else without a word; None for none."""
+def spoiling_defect(case: LayerCase) -> Defect | None:
+    """The defect because of which Keras computes something else, or fails somehow; None for none.
+
+    What happens depends on the sizes, so that no trial can expect it.
+    """
     for node in case.spec.nodes:
         layer = node.layer
         if isinstance(layer, Bidirectional) and len(node.inputs) > 1:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from parity.cases import every_case, quick_cases
 from parity.choices import activation_choices, full_choices, quick_choices
+from parity.other_choices import other_cases
 from parity.suite import AnyCase
 
 GRIDS = ("quick", "full")
@@ -38,6 +39,7 @@ def _quick() -> Iterator[AnyCase]:
             yield choice.build()
         else:
             yield choice.build(dtypes=("float32", "bfloat16"), gradients="all")
+    yield from other_cases()
 
 
 def _full() -> Iterator[AnyCase]:
@@ -47,5 +49,6 @@ def _full() -> Iterator[AnyCase]:
             yield choice.build()
         else:
             yield choice.build(dtypes=("float32", "bfloat16"), gradients="all")
+    yield from other_cases()
     for choice in activation_choices():
         yield choice.build(dtypes=())

@@ -45,13 +45,19 @@ def ragged_mask(batch: int, time: int, seed: int = 0) -> np.ndarray:
     return np.arange(time) < lengths[:, None]
 
 
-def random_inputs(model: SequenceClassifier, explicit_mask: bool = False, seed: int = 0) -> Inputs:
+def random_inputs(
+    model: SequenceClassifier,
+    explicit_mask: bool = False,
+    seed: int = 0,
+    batch: int | None = None,
+) -> Inputs:
     """Ragged inputs for a model: padding where it masks, otherwise full rows.
 
     Args:
         model: whose inputs they are.
         explicit_mask: whether the mask is given apart, for a model that does not find it itself.
         seed: of the draw.
+        batch: how many examples; default: `BATCH`.
     """
     generator = np.random.default_rng(seed)
     layers = [node.layer for node in model.spec.nodes]
@@ -65,7 +71,7 @@ def random_inputs(model: SequenceClassifier, explicit_mask: bool = False, seed: 
     for node in model.spec.inputs:
         layer = node.layer
         assert isinstance(layer, specs.Input)
-        shape = (BATCH, *(TIME if size is None else size for size in layer.shape))
+        shape = (batch or BATCH, *(TIME if size is None else size for size in layer.shape))
         padding = (
             ~ragged_mask(shape[0], shape[1], seed) if len(shape) > 1 else np.zeros(shape[:1], bool)
         )

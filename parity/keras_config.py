@@ -5,6 +5,7 @@ from typing import Any
 
 from birnn_lightning.losses import Task
 from birnn_lightning.nn import specs
+from birnn_lightning.nn.model import output_activation
 from birnn_lightning.nn.specs import LayerSpec, ModelSpec, Node
 from parity.keras_masks import check_masks, mask_inputs
 from parity.keras_nodes import (
@@ -61,12 +62,11 @@ def model_spec(class_name: str, config: Mapping[str, Any]) -> ModelSpec:
 
 def task_of(spec: ModelSpec) -> Task:
     """The task that a model's last activation stands for; regression where it stands for none."""
-    last = spec.output.layer
-    if isinstance(last, specs.Dense):
-        if last.activation == "softmax":
-            return "multiclass"
-        if last.activation == "sigmoid":
-            return "binary" if last.units == 1 else "multilabel"
+    activation = output_activation(spec)
+    if activation == "softmax":
+        return "multiclass"
+    if activation == "sigmoid":
+        return "binary" if spec.shapes()[spec.output.name][-1] == 1 else "multilabel"
     return "regression"
 
 
@@ -126,7 +126,7 @@ def _policies(config: Mapping[str, Any]) -> Iterator[str]:
         elif key in ("layer", "backward_layer", "cell") and value:
             yield from _policies(value["config"])
         elif key == "cells":
-            for cell in value:
+            for cell in value or ():
                 yield from _policies(cell["config"])
 
 

@@ -16,9 +16,8 @@ from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, reference
 from parity.keras_config import model_spec
 from parity.layer_table import keras_layer
-from parity.results import ParityUnavailable
-
 from parity.quiet import quiet_stderr
+from parity.results import ParityUnavailable
 
 # TensorFlow announces on standard error what it did not find; 3 leaves its fatal errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,6 +41,26 @@ def hard_sigmoid_keras2(x: Any) -> Any:
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 EAGER_BATCH = 64
+RecurrentSpec = specs.Recurrent | specs.RecurrentStack | specs.Bidirectional
+
+
+@contextmanager
+def float64_kept() -> Iterator[None]:
+    """Within, float64 stays float64: on torch and JAX, Keras otherwise multiplies it as float32."""
+    backend = keras.backend.backend()
+    narrowed: dict[str, str] = keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE  # type: ignore[attr-defined]
+    kept = narrowed["float64"]
+    narrowed["float64"] = "float64"
+    try:
+        if backend == "jax":
+            import jax  # type: ignore[import-not-found]
+
+            with jax.enable_x64(True):
+                yield
+        else:
+            yield
+    finally:
+        narrowed["float64"] = kept
 
 
 @contextmanager
@@ -54,6 +73,7 @@ def max_pooling_may_drop_masks() -> Iterator[None]:
         yield
 
 
+@float64_kept()
 @max_pooling_may_drop_masks()
 def build_keras_model(
     spec: ModelSpec, dtype: str, mask_input: bool = False, batch_size: int | None = None
@@ -93,8 +113,7 @@ def build_keras_model(
 
 def call_layer(layer: Any, spec: specs.LayerSpec, given: Sequence[Any], **options: Any) -> list:
     """Every output of a Keras layer called with the tensors that a node takes."""
-    recurrent = specs.Recurrent | specs.RecurrentStack | specs.Bidirectional
-    if isinstance(spec, recurrent) and len(given) > 1:
+    if isinstance(spec, RecurrentSpec) and len(given) > 1:
         states = nested_states(spec, iter(given[1:]))
         # By hand: beside initial states Keras forgets the mask of the sequence (defect B9).
         outputs = layer(given[0], initial_state=states, mask=mask_of(given[0]), **options)
@@ -103,9 +122,7 @@ def call_layer(layer: Any, spec: specs.LayerSpec, given: Sequence[Any], **option
     return keras.tree.flatten(outputs)
 
 
-def nested_states(
-    spec: specs.Recurrent | specs.RecurrentStack | specs.Bidirectional, states: Iterator[Any]
-) -> list:
+def nested_states(spec: RecurrentSpec, states: Iterator[Any]) -> list:
     """Initial states as Keras nests them: those of a stack cell by cell."""
     if isinstance(spec, specs.Bidirectional):
         return [state for one in spec.directions for state in nested_states(one, states)]
@@ -115,12 +132,12 @@ def nested_states(
 
 def set_mask(tensor: Any, mask: Any) -> None:
     """Gives a tensor the mask that Keras's layers find on it and hand on."""
-    tensor._keras_mask = mask
+    keras.src.backend.set_keras_mask(tensor, mask)  # type: ignore[attr-defined]
 
 
 def mask_of(tensor: Any) -> Any:
     """The mask that a Keras layer has put on a tensor; None where every step is valid."""
-    return getattr(tensor, "_keras_mask", None)
+    return keras.src.backend.get_keras_mask(tensor)  # type: ignore[attr-defined]
 
 
 def _check_batch_size(spec: ModelSpec, batch_size: int | None) -> None:
@@ -173,13 +190,15 @@ def _refuse_own_masks(spec: ModelSpec) -> None:
             )
 
 
+@float64_kept()
 @max_pooling_may_drop_masks()
 def to_float64(model: keras.Model) -> keras.Model:
-    """The same Keras model with float64 layers and the same weights."""
+    """The same Keras model with float64 layers and the same weights, all of them trainable."""
     clone = type(model).from_config(_float64_config(model.get_config(), dtype_of(model)))
     if not clone.built:
         clone.build(model.input_shape)
     clone.set_weights([np.asarray(array, "float64") for array in model.get_weights()])
+    clone.trainable = True  # gradients are asked of every weight
     return clone
 
 
@@ -212,11 +231,32 @@ def dtype_of(model: keras.Model) -> str:
     return str(model.weights[0].dtype) if model.weights else "float32"
 
 
+def batch_size_of(model: keras.Model) -> int | None:
+    """The only batch size that the model takes, which a stateful one has; None for any."""
+    return model.inputs[0].shape[0]
+
+
+@contextmanager
+def fresh_states(model: keras.Model) -> Iterator[None]:
+    """Within, every stateful layer starts from zeros; afterwards it has the states from before."""
+    layers = [one for one in model._flatten_layers() if getattr(one, "states", None)]
+    states = [state for layer in layers for state in keras.tree.flatten(layer.states)]
+    kept = [_to_numpy(state) for state in states]
+    for state in states:
+        state.assign(keras.ops.zeros_like(state))
+    try:
+        yield
+    finally:
+        for state, values in zip(states, kept, strict=True):
+            state.assign(values)
+
+
 def takes_mask(model: keras.Model, spec: ModelSpec) -> bool:
     """Whether the model takes a mask besides the spec's inputs."""
     return len(model.inputs) == len(spec.inputs) + 1
 
 
+@float64_kept()
 @max_pooling_may_drop_masks()
 def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """The model's outputs in inference, computed in batches.
@@ -239,6 +279,7 @@ def _as_called(model: keras.Model, arrays: list[Any]) -> Any:
     return keras.tree.pack_sequence_as(model.input, arrays)
 
 
+@float64_kept()
 @max_pooling_may_drop_masks()
 def stages(
     model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]
@@ -248,7 +289,7 @@ def stages(
     part = keras.Model(model.inputs, first)
     arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
     outputs = part(arrays if len(arrays) > 1 else arrays[0], training=False)
-    return [_to_numpy(output) for output in outputs]
+    return [_to_numpy(output) for output in keras.tree.flatten(outputs)]
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:
@@ -269,6 +310,7 @@ def read_variables(model: keras.Model, paths: Sequence[str]) -> dict[str, np.nda
     return {path: _to_numpy(find_variable(model, path)) for path in paths}
 
 
+@float64_kept()
 def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     """Assigns the arrays; checks every shape before it changes anything.
 
@@ -285,6 +327,7 @@ def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
         variable.assign(arrays[path])
 
 
+@float64_kept()
 @max_pooling_may_drop_masks()
 def load(path: str | Path) -> keras.Model:
     """The model in a file, without its compile settings.

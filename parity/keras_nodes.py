@@ -1,6 +1,6 @@
 """A Keras model's config becomes a list of calls with their inputs and masks, without Keras."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +75,8 @@ def output_name(config: Mapping[str, Any]) -> str:
         raise ParityUnavailable(f"the model has {len(names)} outputs; one is supported.")
     if ":" in names[0]:
         raise ParityUnavailable(
-            f"the model's output is {names[0]!r}, not the first output of its layer. Supported: the "
-            "first; a layer such as Activation('linear') makes a first output of another."
+            f"the model's output is {names[0]!r}, not the first output of its layer. Only a first "
+            "one is supported; pass it through a layer such as Activation('linear')."
         )
     return names[0]
 
@@ -101,6 +101,7 @@ def _functional_node(layer: Mapping[str, Any]) -> KerasNode:
     kwargs = dict(arguments["kwargs"])
     mask = kwargs.pop("mask", None)
     states = kwargs.pop("initial_state", None)
+    _check_states(name, arguments["args"], states)
     for argument, value in kwargs.items():
         if list(_tensor_sources(value, name)):
             raise ParityUnavailable(f"layer {name!r}: a tensor as {argument} is not supported.")
@@ -121,6 +122,22 @@ def _functional_node(layer: Mapping[str, Any]) -> KerasNode:
         masks=None if mask is None else tuple(_mask_sources(mask, name)),
         module=layer.get("module"),
     )
+
+
+def _check_states(name: str, args: Sequence[Any], states: Any) -> None:
+    """Raises for initial states that are no tensors of the model, and for a mask by position."""
+    for part in states if isinstance(states, list | tuple) else [states]:
+        if part is not None and not list(_tensor_sources(part, name)):
+            raise ParityUnavailable(
+                f"layer {name!r} is called with initial_state={part!r}, not supported. Supported: "
+                "outputs of other layers and inputs of the model."
+            )
+    tensors = [bool(list(_tensor_sources(value, name))) for value in args]
+    if (None in args and any(tensors[list(args).index(None) :])) or sum(tensors) > 2:
+        raise ParityUnavailable(
+            f"layer {name!r} is called with a tensor at place {len(tensors) - tensors[::-1].index(True)}"
+            " of its arguments, not supported. Name it: mask=... or initial_state=..."
+        )
 
 
 def _mask_sources(value: Any, layer: str) -> Iterator[str | None]:

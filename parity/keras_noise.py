@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,33 @@ from birnn_lightning.nn.specs import LayerSpec, Recurrent
 from parity.keras_model import keras
 from parity.runs import shared_noise
 
-RANDOM: Any = keras.src.backend.random
+RANDOM: Any = keras.src.backend.random  # type: ignore[attr-defined]
 
 
 @contextmanager
-def noise_shared(name: str, layer: Any, spec: LayerSpec) -> Iterator[None]:
+def noise_shared(name: str, layer: Any, spec: LayerSpec, shape: Sequence[int]) -> Iterator[None]:
     """Within, a Keras layer drops and adds what ours of the same node name does.
 
     Args:
         name: of the node.
         layer: the Keras layer.
         spec: its spec.
+        shape: of its input.
     """
     for direction, part, recurrent in _directions(layer, spec):
         cells = getattr(part.cell, "cells", [part.cell])
         for level, (cell, cell_spec) in enumerate(zip(cells, recurrent.cells, strict=True)):
             _share_with_cell(cell, cell_spec, f"{direction}.{level}", name)
     kept = RANDOM.dropout, RANDOM.normal
+    # TimeDistributed calls its layer step by step; ours draws for all steps at once.
+    steps = count() if isinstance(spec, specs.TimeDistributed) else None
+
+    def deviates(kind: str, asked: tuple[int, ...]) -> np.ndarray:
+        if steps is None:
+            return shared_noise(name, f"inputs.{kind}", asked)
+        batch, time = shape[:2]
+        every = shared_noise(name, f"inputs.{kind}", (batch * time, *asked[1:]))
+        return every.reshape(batch, time, *asked[1:])[:, next(steps) % time]
 
     def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
         shape = tuple(inputs.shape)
@@ -37,7 +48,7 @@ def noise_shared(name: str, layer: Any, spec: LayerSpec) -> Iterator[None]:
                 size if given is None else int(given)
                 for given, size in zip(noise_shape, shape, strict=True)
             )
-        return inputs * _factor(name, "inputs", shape, rate, inputs.dtype)
+        return inputs * _kept(deviates("dropout", shape), rate, inputs.dtype)
 
     def normal(
         shape: Sequence[int],
@@ -46,8 +57,8 @@ def noise_shared(name: str, layer: Any, spec: LayerSpec) -> Iterator[None]:
         dtype: Any = None,
         seed: Any = None,
     ) -> Any:
-        deviates = shared_noise(name, "inputs.normal", tuple(int(size) for size in shape))
-        return keras.ops.cast(mean + stddev * deviates, dtype)
+        drawn = deviates("normal", tuple(int(size) for size in shape))
+        return keras.ops.cast(mean + stddev * drawn, dtype)
 
     RANDOM.dropout, RANDOM.normal = dropout, normal
     try:
@@ -85,6 +96,11 @@ def _share_with_cell(cell: Any, spec: Recurrent, key: str, name: str) -> None:
 
 
 def _factor(name: str, key: str, shape: tuple[int, ...], rate: float, dtype: Any) -> Any:
-    kept = shared_noise(name, f"{key}.dropout", shape) >= rate
+    return _kept(shared_noise(name, f"{key}.dropout", shape), rate, dtype)
+
+
+def _kept(deviates: np.ndarray, rate: float, dtype: Any) -> Any:
+    """The factor of inverted dropout."""
     dtype = keras.backend.standardize_dtype(dtype)
-    return keras.ops.cast(kept, dtype) / keras.ops.cast(np.asarray(1 - rate), dtype)
+    whole: Any = keras.ops.cast(deviates >= rate, dtype)
+    return whole / keras.ops.cast(np.asarray(1 - rate), dtype)

@@ -11,6 +11,7 @@ from parity.inputs import Inputs
 from parity.keras_model import (
     call_layer,
     find_variable,
+    float64_kept,
     keras,
     mask_of,
     max_pooling_may_drop_masks,
@@ -23,6 +24,7 @@ from parity.runs import Array, Run, loss_weight
 Tensors = dict[str, Any]
 
 
+@float64_kept()
 @max_pooling_may_drop_masks()
 def run_keras(
     model: keras.Model,
@@ -42,7 +44,7 @@ def run_keras(
         gradients: whether to compute them.
     """
     variables = {row.keras: find_variable(model, row.keras) for row in rows(spec)}
-    inputs = {
+    inputs: Tensors = {
         node.name: keras.ops.convert_to_tensor(
             array, dtype="int64" if np.issubdtype(array.dtype, np.integer) else model_dtype(model)
         )
@@ -97,7 +99,8 @@ def _walk(
         layer = model.get_layer(node.name)
         given = [computed[source] for source in node.inputs]
         options = {"training": training} if layer._call_has_training_arg else {}
-        with noise_shared(node.name, layer, node.layer) if training else nullcontext():
+        shape = tuple(given[0].shape)
+        with noise_shared(node.name, layer, node.layer, shape) if training else nullcontext():
             outputs = call_layer(layer, node.layer, given, **options)
         if mask is not None and isinstance(node.layer, Embedding):  # which would drop it
             set_mask(outputs[0], mask_of(given[0]))
@@ -107,10 +110,11 @@ def _walk(
 
 
 def _loss(stages: Tensors) -> Any:
-    return sum(
-        keras.ops.sum(tensor * keras.ops.cast(loss_weight(name, tuple(tensor.shape)), tensor.dtype))
-        for name, tensor in stages.items()
-    )
+    total: Any = 0
+    for name, tensor in stages.items():
+        weight = loss_weight(name, tuple(tensor.shape))
+        total = total + keras.ops.sum(tensor * keras.ops.cast(weight, tensor.dtype))
+    return total
 
 
 Gradients = tuple[Tensors, Tensors]
@@ -160,9 +164,7 @@ def _jax(
     features: Tensors,
     variables: Mapping[str, Any],
 ) -> Gradients:
-    import jax
-
-    stages = walk(inputs)
+    import jax  # type: ignore[import-not-found]
 
     def loss(leaves: Tensors) -> Any:
         state = [(variable, leaves[path]) for path, variable in variables.items()]
@@ -170,7 +172,8 @@ def _jax(
             return _loss(walk({**inputs, **{name: leaves[name] for name in features}}))
 
     leaves = {**{path: v.value for path, v in variables.items()}, **features}
-    return stages, jax.grad(loss)(leaves)
+    gradients = jax.grad(loss)(leaves)  # first: the scope keeps what it does to states from others
+    return walk(inputs), gradients
 
 
 GRADIENTS = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}

@@ -12,8 +12,21 @@ DOCUMENTED: dict[str, LayerSpec] = {
         for cell in CELL_NAMES
     },
     "GRU(reset_after=False)": specs.Recurrent(cell="gru", hidden_size=1, reset_after=False),
+    "RNN([LSTMCell, GRUCell])": specs.RecurrentStack(
+        cells=(
+            specs.Recurrent(cell="lstm", hidden_size=1),
+            specs.Recurrent(cell="gru", hidden_size=1),
+        )
+    ),
     "Embedding": specs.Embedding(vocab_size=1, embedding_dim=1),
     "Dense": specs.Dense(units=1),
+    "Conv1D": specs.Conv1D(filters=1, kernel_size=1),
+    "BatchNormalization": specs.BatchNormalization(),
+    "LayerNormalization": specs.LayerNormalization(),
+    "PReLU": specs.PReLU(),
+    "Attention": specs.Attention(use_scale=True, score_mode="concat"),
+    "AdditiveAttention": specs.AdditiveAttention(),
+    "TimeDistributed(Dense)": specs.TimeDistributed(layer=specs.Dense(units=1)),
 }
 
 

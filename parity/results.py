@@ -1,5 +1,6 @@
 """What a parity comparison found, as plain data that every report can render."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 
@@ -40,6 +41,10 @@ class ParityRow:
         return self.max_difference / self.allowed if self.max_difference else 0.0
 
 
+def _count(rows: Sequence[ParityRow]) -> int:
+    return sum(row.count for row in rows)
+
+
 @dataclass(frozen=True)
 class ParityReport:
     """Every tensor that one comparison looked at.
@@ -74,7 +79,9 @@ class ParityReport:
                 kinds.setdefault((row.compared, row.dtype), []).append(row)
         nearest = (
             replace(
-                max(rows, key=ParityRow.share), case=f"{len(rows):,} cases, nearest to its bound"
+                max(rows, key=ParityRow.share),
+                case=f"{_count(rows):,} cases, nearest to its bound",
+                count=_count(rows),
             )
             for rows in kinds.values()
         )

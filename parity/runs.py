@@ -1,7 +1,8 @@
 """A run is everything that one framework computes from one input, by name, so that two compare."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.inputs import masked_inputs
-from birnn_lightning.nn import Masked, SequenceModel
+from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel
 from birnn_lightning.nn.specs import Input
 from parity.inputs import Inputs
 from parity.layout import rows
@@ -81,6 +82,19 @@ def run_ours(
         gradients=_gradients(model, inputs, computed) if gradients else {},
         variables=_as_keras(model, {name: to_array(t) for name, t in model.state_dict().items()}),
     )
+
+
+@contextmanager
+def fresh_states(model: SequenceModel) -> Iterator[None]:
+    """Within, every stateful layer starts from zeros; afterwards it has the states from before."""
+    layers = [layer for layer in model.modules() if isinstance(layer, RecurrentLayer)]
+    kept = [layer.states for layer in layers]
+    model.reset_states()
+    try:
+        yield
+    finally:
+        for layer, states in zip(layers, kept, strict=True):
+            layer.states = states
 
 
 def to_array(tensor: Tensor) -> Array:

@@ -76,10 +76,14 @@ def _results(cases: Sequence[AnyCase], jobs: int) -> Iterator[tuple[str, ParityR
         yield from ((case.name, run_case(case)) for case in cases)
         return
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with _environment(ONE_THREAD), ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = {pool.submit(run_case, case): case.name for case in cases}
-        for future in as_completed(futures):
-            yield futures[future], _report(futures[future], future)
+    with _environment(ONE_THREAD):
+        pool = ProcessPoolExecutor(jobs, mp_context=context)
+        try:
+            futures = {pool.submit(run_case, case): case.name for case in cases}
+            for future in as_completed(futures):
+                yield futures[future], _report(futures[future], future)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _report(name: str, future: "Future[ParityReport]") -> ParityReport:
@@ -137,22 +141,24 @@ class Journal:
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         try:
             header = json.loads(lines[0]) if lines else None
-            if lines and not lines[-1].endswith("\n"):  # killed while it wrote this line
-                atomic_write(self.path, "".join(lines[:-1]))
-                del lines[-1]
-            found = [json.loads(line) for line in lines[1:]]
-            reports = {
-                entry["case"]: ParityReport(tuple(ParityRow(**row) for row in entry["rows"]))
-                for entry in found
-            }
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except json.JSONDecodeError as error:
             raise ParityUnavailable(f"{self.path} is no journal of this program: {error}") from None
         if header != made_by():
             raise ParityUnavailable(
                 f"{self.path} was written by other code or other versions, so its results do not "
                 "count. Delete it, or name another file."
             )
-        return reports
+        if not lines[-1].endswith("\n"):  # killed while it wrote this line
+            atomic_write(self.path, "".join(lines[:-1]))
+            del lines[-1]
+        try:
+            entries = [json.loads(line) for line in lines[1:]]
+            return {
+                entry["case"]: ParityReport(tuple(ParityRow(**row) for row in entry["rows"]))
+                for entry in entries
+            }
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ParityUnavailable(f"{self.path} is a damaged journal: {error}") from None
 
     def append(self, name: str, report: ParityReport) -> None:
         """Writes one case at the end, on a line of its own."""

@@ -1,5 +1,26 @@
-"""One thread computes a test: its tensors are so small that several would wait for each other."""
+"""One thread computes a test; how many random examples there are is a hypothesis profile.
+
+Several threads would wait for each other: the tensors are small. ``pytest
+--hypothesis-profile=full`` draws thousands of examples, other ones in every run.
+"""
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A drawn model is large, and a run of Keras slow: neither says anything about a test.
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile(
+    "ci",
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=SLOW,
+    print_blob=False,
+)
+settings.register_profile(
+    "full", max_examples=3000, derandomize=False, deadline=None, suppress_health_check=SLOW
+)
+settings.load_profile("ci")

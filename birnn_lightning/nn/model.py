@@ -10,7 +10,15 @@ from birnn_lightning.nn.activations import ACTIVATIONS
 from birnn_lightning.nn.layer import build_layer
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.recurrent import RecurrentLayer
-from birnn_lightning.nn.specs import Dense, Input, LayerSpec, ModelSpec, reference
+from birnn_lightning.nn.specs import (
+    Activation,
+    Dense,
+    Input,
+    LayerSpec,
+    ModelSpec,
+    Softmax,
+    reference,
+)
 
 __all__ = ["SequenceModel", "layers"]
 
@@ -66,8 +74,15 @@ class SequenceModel(nn.Module):
         return ACTIVATIONS[self.output_activation](logits)
 
 
+def output_activation(spec: ModelSpec) -> str:
+    """Name of what turns a model's logits into its output."""
+    return _split_activation(spec.output.layer)[0]
+
+
 def _split_activation(layer: LayerSpec) -> tuple[str, LayerSpec]:
     """The last layer's activation, and the layer without it."""
-    if isinstance(layer, Dense):
+    if isinstance(layer, Dense | Activation):
         return layer.activation, replace(layer, activation="linear")
+    if layer == Softmax():
+        return "softmax", Activation(activation="linear")
     return "linear", layer

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from birnn_lightning.nn.cells import State, Weights, cell_of
 from birnn_lightning.nn.engines import (
@@ -16,7 +16,7 @@ from birnn_lightning.nn.engines import (
     choose_engine,
 )
 from birnn_lightning.nn.layer import Layer, layer_for
-from birnn_lightning.nn.masks import Masked, carry_outputs
+from birnn_lightning.nn.masks import Masked, carry_outputs, check_mask
 from birnn_lightning.nn.noise import dropout_factor
 from birnn_lightning.nn.recurrent_weights import add_weights, reset_weights
 from birnn_lightning.nn.specs import (
@@ -33,8 +33,9 @@ MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mul": torch.mul,
     "ave": lambda forward, backward: (forward + backward) / 2,
 }
-FORWARD, BACKWARD = "", "_reverse"
-DIRECTION_NAMES = {FORWARD: "forward", BACKWARD: "backward"}
+FORWARD: str = ""
+BACKWARD: str = "_reverse"
+DIRECTION_NAMES: dict[str, str] = {FORWARD: "forward", BACKWARD: "backward"}
 
 
 @layer_for(Recurrent)
@@ -125,6 +126,8 @@ class RecurrentLayer(Layer):
             ``return_state`` followed by every final state in the order of the initial ones.
         """
         (values, mask), *given = inputs
+        if mask is not None:
+            check_mask(mask, *values.shape[:2])
         initial = iter(self._initial_states(values, [state.values for state in given]))
         by_direction: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
         for suffix, _, cell in self.cells():

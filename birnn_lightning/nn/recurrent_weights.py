@@ -12,7 +12,10 @@ def add_weights(module: nn.Module, cell: Recurrent, input_size: int, suffix: str
     """Registers a cell's parameters, and the zeros that stand where torch has a second bias."""
     kind = cell_of(cell)
     rows = len(kind.gates) * cell.hidden_size
-    shapes = {"weight_ih": (rows, input_size), "weight_hh": (rows, cell.hidden_size)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "weight_ih": (rows, input_size),
+        "weight_hh": (rows, cell.hidden_size),
+    }
     if cell.use_bias:
         shapes["bias_ih"] = (rows,)
         if kind.trains_bias_hh:

@@ -102,13 +102,6 @@ def activations_swapped(right: cells.Step) -> cells.Step:
     return lambda x, state, recurrence, act, gate: right(x, state, recurrence, gate, act)
 
 
-def without_gradient(right: cells.Step) -> cells.Step:
-    """Backpropagation that ends with every step."""
-    return lambda x, state, recurrence, act, gate: right(
-        x, tuple(part.detach() for part in state), recurrence, act, gate
-    )
-
-
 def equations() -> Iterator[tuple[str, str, str, cells.Step]]:
     """Case, name, change and step of mistakes in the equations."""
     inverted = gru(candidate, lambda z, h, n: update(1 - z, h, n))

@@ -7,12 +7,15 @@ from typing import Any
 from unittest import mock
 
 from parity.layer_cases import LayerCase
+from parity.other_choices import other_cases
 from parity.suite import AnyCase
 
 Patch = Callable[[], AbstractContextManager[Any]]
 """Gives a context within which the mistake is made."""
 
 MARGIN = 100.0
+AROUND = {case.name.removeprefix("around: "): case for case in other_cases()}
+"""The cases of the layers around the recurrent ones, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from birnn_lightning.nn import specs
 from parity import layout
 from parity.cases import Case
 from parity.choices import HIDDEN_SIZE, Choice
-from parity.mutants.mutant import Mutant, Patch, attribute, entry
+from parity.layer_cases import LayerCase
+from parity.mutants.mutant import AROUND, Mutant, Patch, attribute, entry
 
 Array = np.ndarray
 Edit = Callable[[str, Array], Array]
@@ -24,7 +25,8 @@ FORGET = slice(HIDDEN_SIZE, 2 * HIDDEN_SIZE)
 
 def gates_swapped() -> Iterator[Mutant]:
     """Each pair of Keras's gates of each cell."""
-    for case, cell in ((LSTM, "lstm"), (GRU, "gru")):
+    both: tuple[tuple[LayerCase, specs.CellName], ...] = ((LSTM, "lstm"), (GRU, "gru"))
+    for case, cell in both:
         right = layout.KERAS_GATES[cell]
         for first, second in combinations(right, 2):
             wrong = right.translate(str.maketrans(first + second, second + first))
@@ -177,9 +179,9 @@ MUTANTS = (
     Mutant(
         name="head bias dropped",
         change="the last layer has no bias",
-        case=Case(cell="gru", num_layers=1),
-        patch=zeroed("head/bias", ...),
-        says=("layer 'head'",),
+        case=AROUND["Dropout, inference"],
+        patch=zeroed("layer_3/bias", ...),
+        says=("layer 'layer_3', output", "layers.layer_3.bias -> layer_3/bias (same)"),
     ),
     Mutant(
         name="weights through bfloat16",

@@ -14,7 +14,9 @@ GREEN, RED, BOLD, DIM = "32", "1;31", "1", "2"
 GAP = "  "
 
 
-def parity_table(report: ParityReport, stream: TextIO | None = None) -> str:
+def parity_table(
+    report: ParityReport, stream: TextIO | None = None, *, from_grid: bool = False
+) -> str:
     """The report as a plain-text table, each failure with its detail beneath, the counts last.
 
     On a terminal that is narrower than the table, a case moves to a line of its own above its rows.
@@ -24,6 +26,8 @@ def parity_table(report: ParityReport, stream: TextIO | None = None) -> str:
         report: what was compared.
         stream: where the text will be printed; standard output by default. Colours are used when it
             is a terminal, ``NO_COLOR`` is unset or empty and ``TERM`` is not ``dumb``.
+        from_grid: whether the cases are of a grid, where `parity.grids.find_case` finds them: the
+            lines of Python that try a failed one again then stand beneath it.
 
     Returns:
         The table, without a newline at its end.
@@ -46,6 +50,7 @@ def parity_table(report: ParityReport, stream: TextIO | None = None) -> str:
         lines.append(paint(BOLD, (first + tail(header, widths)).rstrip()))
         lines.append(paint(DIM, "-" * (wide - widths[0] - len(GAP) if stacked else wide)))
     previous = None
+    last_failures = {row.case: row for row in report.failures}
     for row, texts in zip(report.rows, cells[1:], strict=True):
         if stacked and texts[0] != previous:
             lines.append(paint(BOLD, texts[0]))
@@ -55,10 +60,21 @@ def parity_table(report: ParityReport, stream: TextIO | None = None) -> str:
         lines.append(first + tail(texts, widths, last=paint(colour, texts[-1])))
         if not row.passed:
             lines += [paint(RED, f"  {encodable(d, encoding)}") for d in visible_lines(row.detail)]
+        if from_grid and row is last_failures.get(row.case):
+            lines += [f"    {encodable(line, encoding)}" for line in reproduction(row.case)]
     if report.rows:
         lines.append("")
     lines.append(paint(GREEN if report.passed else RED, summary(report)))
     return "\n".join(lines)
+
+
+def reproduction(case: str) -> tuple[str, ...]:
+    """Python that runs one case of a grid again and raises what it finds."""
+    return (
+        "from parity.grids import find_case",
+        "from parity.suite import run_case",
+        f"run_case(find_case({case!r})).raise_for_failures()",
+    )
 
 
 class Paint:
@@ -98,6 +114,24 @@ def tail(texts: Sequence[str], widths: Sequence[int], last: str | None = None) -
             word if last is None else last,
         )
     )
+
+
+def aligned(rows: Sequence[Sequence[str]], numbers: int) -> list[str]:
+    """The lines of a plain table: its header, a rule, and a line a row.
+
+    Args:
+        rows: the header first, all of the same length.
+        numbers: how many of the last columns stand to the right.
+    """
+    widths = [max(map(cell_count, column)) for column in zip(*rows, strict=True)]
+    words = len(widths) - numbers
+    lines = []
+    for row in rows:
+        cells = [padded(text, width) for text, width in zip(row[:words], widths, strict=False)]
+        for text, width in zip(row[words:], widths[words:], strict=True):
+            cells.append(" " * (width - cell_count(text)) + text)
+        lines.append(GAP.join(cells).rstrip())
+    return [lines[0], "-" * max(map(cell_count, lines)), *lines[1:]]
 
 
 def cell_count(text: str) -> int:

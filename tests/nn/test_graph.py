@@ -57,8 +57,7 @@ MISFITS = [
     ),
     pytest.param(
         [VECTOR, Node(name="lstm", layer=LSTM)],
-        "node 'lstm': Recurrent (lstm): its input must have the axes (batch, time, feature); got "
-        "(3,).",
+        "node 'lstm': Recurrent: its input must have the axes (batch, time, feature); got (3,).",
         id="recurrent without time",
     ),
     pytest.param(

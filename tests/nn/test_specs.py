@@ -110,7 +110,8 @@ REFUSALS = [
     ),
     pytest.param(
         lambda: Bidirectional(forward=LSTM, merge_mode="mean"),  # type: ignore[arg-type]
-        "Bidirectional: merge_mode must be one of ('concat', 'sum', 'mul', 'ave', None); got 'mean'.",
+        "Bidirectional: merge_mode must be one of ('concat', 'sum', 'mul', 'ave', None); got "
+        "'mean'.",
         id="merge_mode",
     ),
     pytest.param(

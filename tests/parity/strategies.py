@@ -1,6 +1,6 @@
 """Random layer cases: one to three recurrent layers, and whatever may stand around them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ SIZES = st.integers(1, 5)
 RATES = st.sampled_from((0.25, 0.5))
 NAMES = st.sampled_from(sorted(ACTIVATIONS))
 BOOLEANS = st.booleans()
+RARELY = st.sampled_from((False,) * 7 + (True,))
 Draw = Any
 
 
@@ -52,17 +53,26 @@ def cells(draw: Draw, **fields: Any) -> Recurrent:
 
 
 @st.composite
-def directions(draw: Draw, **fields: Any) -> Recurrent | RecurrentStack:
-    """A layer in one direction; ``fields`` say what it does with sequences and states."""
+def directions(draw: Draw, hidden_size: int = 0, **fields: Any) -> Recurrent | RecurrentStack:
+    """A layer in one direction; ``fields`` say what it does with sequences and states.
+
+    ``hidden_size`` is its output's, 0 for any.
+    """
+    size = hidden_size or draw(SIZES)
+    last = cells(hidden_size=size)
     if draw(st.integers(0, 2)):
-        return draw(cells(**fields))
-    stack = draw(st.lists(cells(), min_size=1, max_size=3))
-    return RecurrentStack(cells=tuple(stack), **fields)
+        return replace(draw(last), **fields)
+    below = draw(st.sampled_from((1, 1, 2, 2, 0)))
+    stack = [draw(cells()) for _ in range(below)]
+    return RecurrentStack(cells=(*stack, draw(last)), **fields)
 
 
 @st.composite
 def recurrent_layers(draw: Draw, return_sequences: bool) -> LayerSpec:
-    """A recurrent layer of any kind."""
+    """A recurrent layer of any kind.
+
+    What no backend of Keras can run (defects B3, B11, B12, B13) is drawn too, but not often.
+    """
     fields = {
         "return_sequences": return_sequences,
         "return_state": draw(BOOLEANS),
@@ -71,10 +81,14 @@ def recurrent_layers(draw: Draw, return_sequences: bool) -> LayerSpec:
     }
     if draw(BOOLEANS):
         return draw(directions(**fields, zero_output_for_mask=draw(BOOLEANS)))
+    if fields["stateful"]:
+        fields["return_state"] &= draw(RARELY)
     forward = draw(directions(**fields))
     if not forward.go_backwards and draw(BOOLEANS):
         return Bidirectional(forward=forward, merge_mode=draw(st.sampled_from(specs.MERGE_MODES)))
-    backward = draw(directions(**{**fields, "go_backwards": not forward.go_backwards}))
+    fields["go_backwards"] = not forward.go_backwards
+    size = 0 if draw(RARELY) else forward.cells[-1].hidden_size
+    backward = draw(directions(hidden_size=size, **fields))
     equal = backward.cells[-1].hidden_size == forward.cells[-1].hidden_size
     modes = specs.MERGE_MODES if equal else ("concat", None)
     return Bidirectional(

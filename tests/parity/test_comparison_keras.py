@@ -21,7 +21,7 @@ from parity import (
 from parity.cases import Case, quick_cases
 from parity.comparison import hardest_rows
 from parity.inputs import randomise_weights
-from tests.parity.mutants import MUTANTS
+from parity.mutants import MUTANTS
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")

@@ -1,5 +1,7 @@
 """Random weights and inputs leave nothing zero, nothing alike and no length untried."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ import torch
 from birnn_lightning import SequenceClassifier
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
-from parity.cases import NUM_CLASSES, VOCAB_SIZE, Case, quick_cases
+from parity.cases import NUM_CLASSES, VOCAB_SIZE, Case, every_case, quick_cases
+from parity.grids import GRIDS, grid
 from parity.inputs import BATCH, TIME, ragged_mask, random_inputs, randomise_weights
 
 
@@ -105,18 +108,21 @@ def test_the_quick_grid_varies_each_thing_and_names_each_case():
 
 
 def test_the_full_grid_holds_the_quick_ones_configurations():
-    full = {case.name for case in every_case()}
-    assert {case.name for case in quick_cases()} <= full
+    full = set(every_case())
+    assert {replace(case, dtype="float32") for case in quick_cases()} <= full
     assert len(full) == len(every_case())
 
 
-def test_names_are_unique_but_for_the_precision():
-    names = [case.name for case in quick_cases() if case.dtype == "float32"]
-    assert len(set(names)) == len(names)
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_has_a_name_for_each_of_its_cases(name):
+    cases = grid(name)
+    names = {case.name for case in cases}
+    assert len(names) == len(cases)
+    assert names > {case.name for case in (quick_cases() if name == "quick" else every_case())}
 
 
 def test_there_is_no_other_grid():
-    with pytest.raises(ValueError, match="must be one of quick, full; got 'tiny'"):
+    with pytest.raises(ValueError, match="grid must be one of quick, full; got 'tiny'"):
         grid("tiny")
 
 

@@ -27,6 +27,12 @@ def test_without_keras_it_says_what_to_install(monkeypatch, capsys):
     assert captured.err.count("\n") == 1
 
 
+def test_processes_are_counted_from_one(capsys):
+    assert main(["check", "--jobs", "0"]) == 2
+    error = capsys.readouterr().err
+    assert error == "birnn-parity: error: --jobs must be at least 1; got 0.\n"
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("jax") is not None, reason="JAX is installed, so it is not missing"
 )

@@ -1,81 +1,124 @@
-"""Every mutant makes parity fail in float64, and in float32 alone by a hundred times the bound.
+"""Every mutant makes its case fail, and the report says where; without it the case passes.
 
-``pytest tests/parity/test_mutants.py -rP`` prints by how much.
+``python -m parity power`` prints by how much.
 """
+
+import re
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
-from parity.cases import Case, quick_cases
-from parity.layout import layer_rows, rows
-from tests.parity.mutants import LSTM, MUTANTS, Mutant
+from parity import trial
+from parity.grids import grid
+from parity.layer_cases import LayerCase
+from parity.layout import layer_rows
+from parity.mutants import MUTANTS, SUBJECTS
+from parity.mutants.mutant import MARGIN
+from parity.mutants.table import edited
+from parity.power import catch, keras_runs_kept, lean, run_mutant
+from parity.suite import run_case
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")
 
-MARGIN = 100
-CASES = tuple(dict.fromkeys(mutant.case for mutant in MUTANTS.values()))
+IN_FLOAT32 = [name for name, mutant in MUTANTS.items() if mutant.margin][::11]
+"""`python -m parity power` has the margin of every mutant."""
 
 
-def on_the_reference_engine(case: Case):
-    """The case's model on the engine that the mutants change."""
-    model = case.build()
-    for layer in model.recurrent_layers.values():
-        layer.requested_engine = "scan"
-    return model
+@pytest.fixture(scope="module")
+def sound_of():
+    """From a case to its report without a mutant, Keras's runs kept."""
+    reports = {}
+
+    def sound(case):
+        if case not in reports:
+            reports[case] = run_case(case)
+        return reports[case]
+
+    with keras_runs_kept():
+        yield sound
 
 
-def compare_mutant(mutant: Mutant, twin, monkeypatch):
-    from parity import compare, copy_weights, keras_model
-
-    model = on_the_reference_engine(mutant.case)
-    mutant.patch(monkeypatch)
-    copy_weights(model, twin)
-    arrays = keras_model.read_variables(twin, [row.keras for row in rows(model.spec)])
-    keras_model.write_variables(twin, {path: mutant.edit(path, a) for path, a in arrays.items()})
-    return model, compare(model, twin)
-
-
-def row_of(report, dtype):
-    (row,) = (row for row in report.rows if (row.dtype, row.compared) == (dtype, "outputs"))
-    return row
+def table_of(case, detail):
+    """The rows of the layer that a report names, as it has to quote them."""
+    spec = case.spec if isinstance(case, LayerCase) else case.build().spec
+    (name,) = re.findall(r"First in layer '(\w+)'", detail)
+    (layer,) = (node.layer for node in spec.nodes if node.name == name)
+    rows = layer_rows(layer, name, f"layers.{name}")
+    return "; ".join(map(str, rows)) or "it has no weights"
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_fails_by_far_and_the_report_says_where(name, twin_of, monkeypatch):
+def test_a_mutant_is_caught_and_the_report_says_where(name, sound_of):
     mutant = MUTANTS[name]
-    model, report = compare_mutant(mutant, twin_of(mutant.case), monkeypatch)
-    semantics, rounding = row_of(report, "float64"), row_of(report, "float32")
-    times = rounding.max_difference / rounding.allowed
-    print(f"{name}: {semantics.max_difference:.2g} in float64; float32 {times:.2g} times allowed")
+    case = lean(mutant.case, ("float32",) if name in IN_FLOAT32 else ())
+    sound = sound_of(case)
+    sound.raise_for_failures()
+    found = catch(mutant, sound, run_mutant(mutant, case))
+    assert found.caught
+    assert not found.max_difference <= found.allowed
+    for words in mutant.says:
+        assert words in found.detail
+    if mutant.margin:
+        assert f"First in {mutant.place}" in found.detail
+        with mutant.patch():
+            assert f"Table: {table_of(case, found.detail)}." in found.detail
+    if name in IN_FLOAT32:
+        assert found.float32_times >= MARGIN
+
+
+def test_a_mutant_that_changes_nothing_is_not_caught(sound_of):
+    mutant = replace(MUTANTS["mask ignored"], patch=nullcontext)
+    case = lean(mutant.case, ())
+    found = catch(mutant, sound_of(case), run_mutant(mutant, case))
+    assert not found.caught
+    assert found.detail == "Every comparison passes."
+
+
+def test_a_case_that_fails_without_the_mutant_catches_nothing(sound_of):
+    mutant = MUTANTS["mask ignored"]
+    case = lean(mutant.case, ())
+    report = run_mutant(mutant, case)
+    found = catch(mutant, report, report)
+    assert not found.caught
+    assert found.detail.startswith("Without the mutant: First in layer 'recurrent'")
+
+
+def test_the_table_gets_other_weights_to_keras_and_our_layers_do_not(monkeypatch):
+    runs = []
+    monkeypatch.setattr("parity.trial._run_theirs", lambda *given: runs.append(given))
+    with keras_runs_kept():
+        for name in ("gru bias rows reversed", "mask ignored", "gru update gate inverted"):
+            mutant = MUTANTS[name]
+            case = mutant.case
+            assert isinstance(case, LayerCase)
+            with mutant.patch():
+                trial._run_theirs(case, case.build(), "float64", [], True)
+    assert len(runs) == 2
+
+
+def test_half_precision_weights_fail_in_float32_too():
+    """The smallest mistake: float16 rounds 2^13 times as coarsely, the bound is 2 * 8 roundings."""
+    mutant = replace(
+        MUTANTS["weights through bfloat16"],
+        patch=edited(lambda _, array: array.astype("float16").astype(array.dtype)),
+    )
+    report = run_mutant(mutant, mutant.case)
+    semantics, rounding = (row for row in report.rows if row.compared == "outputs")
     assert not semantics.passed
     assert not rounding.passed
-    assert times >= MARGIN
-    assert f"First in layer {mutant.layer!r}:" in semantics.detail
-    (layer,) = (node.layer for node in model.spec.nodes if node.name == mutant.layer)
-    table = layer_rows(layer, mutant.layer, f"layers.{mutant.layer}")
-    for row in map(str, table or ["it has no weights"]):
-        assert row in semantics.detail
     assert "from float64, rounding explains" in rounding.detail
+    assert rounding.share() >= MARGIN / 4
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_without_a_mutant_the_same_cases_pass(case, twin_of):
-    import parity
-
-    model, twin = on_the_reference_engine(case), twin_of(case)
-    parity.copy_weights(model, twin)
-    parity.assert_parity(model, twin)
+def test_names_are_unique_and_every_case_is_one_that_the_quick_grid_checks():
+    assert len(MUTANTS) == sum(len(subject.MUTANTS) for subject in SUBJECTS)
+    quick = {case.name: lean(case) for case in grid("quick")}
+    for mutant in MUTANTS.values():
+        assert quick[mutant.case.name] == lean(mutant.case)
 
 
-def test_half_precision_weights_fail_in_float32_too(twin_of, monkeypatch):
-    """The smallest mistake: float16 rounds 2^13 times as coarsely, the bound is 2 * 8 roundings."""
-    mutant = Mutant(case=LSTM, edit=lambda _, array: array.astype("float16").astype("float32"))
-    _, report = compare_mutant(mutant, twin_of(mutant.case), monkeypatch)
-    rounding = row_of(report, "float32")
-    assert not row_of(report, "float64").passed
-    assert not rounding.passed
-    assert rounding.max_difference >= MARGIN / 4 * rounding.allowed
-
-
-def test_every_case_is_one_that_the_quick_grid_checks():
-    assert set(CASES) <= set(quick_cases())
+def test_there_are_mutants_of_every_subject():
+    assert len(MUTANTS) >= 40
+    assert all(len(subject.MUTANTS) >= 4 for subject in SUBJECTS)

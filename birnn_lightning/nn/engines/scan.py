@@ -52,8 +52,6 @@ def project(inputs: Tensor, weights: Weights, factor: Tensor | None) -> Tensor:
     if factor.shape[1] == 1:
         return linear(inputs * factor, weights.weight_ih, weights.bias_ih)
     blocks = weights.weight_ih.chunk(factor.shape[1])
-    parts = [
-        linear(inputs * factor[:, None, gate], block) for gate, block in enumerate(blocks)
-    ]
+    parts = [linear(inputs * factor[:, None, gate], block) for gate, block in enumerate(blocks)]
     projected = torch.cat(parts, dim=-1)
     return projected if weights.bias_ih is None else projected + weights.bias_ih

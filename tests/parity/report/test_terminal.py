@@ -8,7 +8,7 @@ import pytest
 
 from parity.report import parity_table
 from parity.report.terminal import cell_count
-from parity.results import ParityReport
+from parity.results import ParityError, ParityReport
 from tests.parity.report.samples import failing, passing
 
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")
@@ -54,6 +54,20 @@ def test_a_failure_has_its_detail_beneath(broken):
     assert lines[at].endswith("differs")
     assert lines[at + 1 : at + 3] == ["  First differs at time 3.", "  Table row: kernel."]
     assert lines[-1] == "2 of 3 differ"
+
+
+def test_a_failure_of_a_grid_says_how_to_try_it_again(monkeypatch):
+    """Once a case, beneath its last failure, and it is Python that does so."""
+    name = "lstm, 'masked'\n"
+    report = ParityReport((failing(case=name), failing(case=name), passing(case="rnn")))
+    lines = parity_table(report, Stream(False), from_grid=True).split("\n")
+    assert parity_table(report, Stream(False)).split("\n") == lines[:8] + lines[11:]
+    tried = []
+    monkeypatch.setattr("parity.grids.find_case", lambda case: case)
+    monkeypatch.setattr("parity.suite.run_case", lambda case: tried.append(case) or report)
+    with pytest.raises(ParityError, match="differ by nan"):
+        exec("\n".join(line.removeprefix("    ") for line in lines[8:11]))
+    assert tried == [name]
 
 
 def test_an_empty_report_is_one_line(empty):
