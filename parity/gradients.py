@@ -79,5 +79,5 @@ def _under_their_names(model: SequenceClassifier, spec: ModelSpec) -> SequenceMo
     renamed.load_state_dict(state)
     for name, layer in model.model.layers.items():
         if isinstance(layer, Masking):
-            renamed.layers[names[name]].mask_value = layer.mask_value
+            setattr(renamed.layers[names[name]], "mask_value", layer.mask_value)  # noqa: B010
     return renamed

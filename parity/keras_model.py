@@ -14,6 +14,7 @@ import numpy as np
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, reference
+from parity.backends import check_backend
 from parity.keras_config import model_spec
 from parity.layer_table import keras_layer
 from parity.quiet import quiet_stderr
@@ -29,6 +30,8 @@ except ImportError as error:
         f"Keras with a backend is needed: {error}. Install it with: pip install "
         "'birnn-lightning[parity]'."
     ) from None
+
+check_backend(keras.backend.backend())
 
 
 @keras.saving.register_keras_serializable(package="birnn_lightning")

@@ -134,9 +134,10 @@ def _check_states(name: str, args: Sequence[Any], states: Any) -> None:
             )
     tensors = [bool(list(_tensor_sources(value, name))) for value in args]
     if (None in args and any(tensors[list(args).index(None) :])) or sum(tensors) > 2:
+        last = len(tensors) - tensors[::-1].index(True)
         raise ParityUnavailable(
-            f"layer {name!r} is called with a tensor at place {len(tensors) - tensors[::-1].index(True)}"
-            " of its arguments, not supported. Name it: mask=... or initial_state=..."
+            f"layer {name!r} is called with a tensor as argument {last}, by position, not supported. "
+            "Name it: mask=... or initial_state=..."
         )
 
 

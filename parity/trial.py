@@ -105,6 +105,7 @@ def run_theirs(
     batches: Sequence[Inputs],
     gradients: bool,
 ) -> Runs:
+    """Everything that the Keras twin computes from a case's batches, in ``dtype``."""
     from parity.keras_model import build_keras_model, write_variables
     from parity.keras_runs import run_keras
 

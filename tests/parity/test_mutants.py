@@ -87,14 +87,14 @@ def test_a_case_that_fails_without_the_mutant_catches_nothing(sound_of):
 
 def test_the_table_gets_other_weights_to_keras_and_our_layers_do_not(monkeypatch):
     runs = []
-    monkeypatch.setattr("parity.trial._run_theirs", lambda *given: runs.append(given))
+    monkeypatch.setattr("parity.trial.run_theirs", lambda *given: runs.append(given))
     with keras_runs_kept():
         for name in ("gru bias rows reversed", "mask ignored", "gru update gate inverted"):
             mutant = MUTANTS[name]
             case = mutant.case
             assert isinstance(case, LayerCase)
             with mutant.patch():
-                trial._run_theirs(case, case.build(), "float64", [], True)
+                trial.run_theirs(case, case.build(), "float64", [], True)
     assert len(runs) == 2
 
 
