@@ -124,7 +124,7 @@ def _check(options: argparse.Namespace) -> bool:
 
 
 def _power(options: argparse.Namespace) -> bool:
-    from parity.power import power_table, run_power, select, write_power
+    from parity.suite.power import power_table, run_power, select, write_power
 
     found = run_power(select(options.only))
     print(power_table(found))

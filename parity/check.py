@@ -10,10 +10,10 @@ from birnn_lightning.data.batch import Batch
 from birnn_lightning.module import SequenceClassifier
 from parity.comparison import compare
 from parity.convert import from_keras, to_keras
-from parity.grids import grid
 from parity.report import markdown, parity_table, write_html, write_json, write_junit
 from parity.results import ParityReport, ParityUnavailable
-from parity.suite import run_suite
+from parity.suite.grids import grid
+from parity.suite.runner import run_suite
 from parity.versions import facts
 
 

@@ -9,7 +9,7 @@ import torch
 
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.specs import ModelSpec, Node
-from parity.keras_config import task_of
+from parity.keras_config.model import task_of
 from parity.layout import Row, keras_arrays, layer_rows, torch_arrays
 from parity.results import ParityUnavailable
 
@@ -34,12 +34,12 @@ def to_keras(
     Raises:
         ParityUnavailable: no Keras, another dtype, or a ``mask_input`` that makes no sense.
     """
-    from parity import keras_model
+    from parity.keras_twin import build_keras_model
 
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     if dtype not in ("float32", "float64"):
         raise ParityUnavailable(f"a Keras twin is float32 or float64; the model is {dtype}.")
-    twin = keras_model.build_keras_model(model.spec, dtype, mask_input, batch_size)
+    twin = build_keras_model(model.spec, dtype, mask_input, batch_size)
     copy_weights(model, twin)
     return twin
 

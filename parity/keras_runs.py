@@ -9,15 +9,13 @@ import numpy as np
 from birnn_lightning.nn.specs import Embedding, ModelSpec, reference
 from parity.inputs import Inputs
 from parity.keras_model import (
-    call_layer,
     find_variable,
     float64_kept,
     keras,
-    mask_of,
     max_pooling_may_drop_masks,
-    set_mask,
 )
 from parity.keras_noise import noise_shared
+from parity.keras_twin import call_layer, mask_of, set_mask
 from parity.layout import rows
 from parity.runs import Array, Run, loss_weight
 

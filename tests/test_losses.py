@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.losses import Task, sequence_loss
-from parity.oracle_activations import log_softmax
+from parity.oracle.activations import log_softmax
 from tests.nn.samples import BATCH, CLASSES, MASKS, TIME, uniform
 
 TOLERANCE = 1e-14

@@ -26,7 +26,7 @@ def parity_table(
         report: what was compared.
         stream: where the text will be printed; standard output by default. Colours are used when it
             is a terminal, ``NO_COLOR`` is unset or empty and ``TERM`` is not ``dumb``.
-        from_grid: whether the cases are of a grid, where `parity.grids.find_case` finds them: the
+        from_grid: whether the cases are of a grid, where `parity.suite.find_case` finds them: the
             lines of Python that try a failed one again then stand beneath it.
 
     Returns:
@@ -71,9 +71,9 @@ def parity_table(
 def reproduction(case: str) -> tuple[str, ...]:
     """Python that runs one case of a grid again and raises what it finds."""
     return (
-        "from parity.grids import find_case",
-        "from parity.suite import run_case",
-        f"run_case(find_case({case!r})).raise_for_failures()",
+        "from parity.suite import find_case, run_case",
+        f"case = find_case({case!r})",
+        "run_case(case).raise_for_failures()",
     )
 
 

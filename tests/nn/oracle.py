@@ -6,8 +6,8 @@ import numpy as np
 from torch import Tensor
 
 from birnn_lightning.nn.engines import Direction
-from parity.oracle import compute
-from parity.oracle_cells import GATES, Factor
+from parity.oracle.cells import GATES, Factor
+from parity.oracle.layer import compute
 
 Array = np.ndarray
 

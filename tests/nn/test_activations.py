@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.activations import ACTIVATIONS, check_activation
-from parity.oracle_activations import FORMULAS, Array, Function
+from parity.oracle.activations import FORMULAS, Array, Function
 from tests.nn.samples import BATCH, INPUT, uniform
 
 EXTREME = [0.0, -0.0, 1e-300, -1e-300, 3.0, -3.0, 6.0, 30.0, -30.0, 88.7, -88.7, 700.0, -700.0, 1e4]

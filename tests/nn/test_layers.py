@@ -7,7 +7,7 @@ from torch import Tensor
 from birnn_lightning.nn import Masked, specs
 from birnn_lightning.nn.layer import Layer, build_layer
 from birnn_lightning.nn.specs import LayerSpec, Shape
-from parity.oracle_activations import FORMULAS
+from parity.oracle.activations import FORMULAS
 from tests.nn.samples import BATCH, CLASSES, EVERY_MASK, INPUT, MASKS, TIME, features, rows, uniform
 
 NAN = float("nan")

@@ -1,7 +1,7 @@
 """The recurrent layer has torch's parameters, and merges its directions as Keras does."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from birnn_lightning.nn import Masked, RecurrentLayer
 from birnn_lightning.nn.masks import carry_outputs, mask_from_lengths
 from birnn_lightning.nn.recurrent import MERGES
-from birnn_lightning.nn.specs import Bidirectional, CellName, Recurrent
+from birnn_lightning.nn.specs import Bidirectional, CellName, MergeMode, Recurrent
 from tests.nn.samples import (
     EVERY_MASK,
     HIDDEN,
@@ -162,7 +162,7 @@ def test_merge_modes(merge_mode, return_sequences: bool) -> None:
     forward = spec(return_sequences=return_sequences)
     both = {
         mode: random_layer(Bidirectional(forward=forward, merge_mode=mode))(Masked(features()))
-        for mode in MERGES
+        for mode in get_args(MergeMode)
     }
     first, second = both["concat"].values.chunk(2, dim=-1)
     expected = {

@@ -15,8 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from birnn_lightning.nn import RecurrentLayer, SequenceModel
 from parity.inputs import Inputs
-from parity.layer_cases import LayerCase
 from parity.runs import run_ours
+from parity.suite.layer_cases import LayerCase
 from parity.tolerance import UNIT_ROUNDOFF, float64_bound, inner_roundings
 
 DRAWS = 8

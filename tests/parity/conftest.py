@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parity.cases import Case
+from parity.suite.cases import Case
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Configs of Keras models, written by hand: nothing here needs Keras."""
 
-from parity.keras_config import model_spec
+from parity.keras_config.model import model_spec
 
 
 def tensor(name, call=0, output=0):

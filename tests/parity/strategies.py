@@ -17,7 +17,7 @@ from birnn_lightning.nn.specs import (
     reference,
 )
 from birnn_lightning.nn.specs.windows import output_time
-from parity.layer_cases import LayerCase
+from parity.suite.layer_cases import LayerCase
 
 SIZES = st.integers(1, 5)
 RATES = st.sampled_from((0.25, 0.5))
@@ -277,7 +277,7 @@ class Draft:
 
 @st.composite
 def layer_cases(draw: Draw) -> LayerCase:
-    """Any case; what a known defect of Keras forbids is `parity.defects.expected_exception`'s."""
+    """Any case; what a defect of Keras forbids is `parity.suite.defects.expected_exception`'s."""
     batch, time = draw(st.integers(1, 4)), draw(st.integers(1, 8))
     mask = draw(st.none() | masks(batch, time))
     draft = Draft(draw, time)

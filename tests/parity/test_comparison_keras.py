@@ -18,10 +18,10 @@ from parity import (
     from_keras,
     to_keras,
 )
-from parity.cases import Case, quick_cases
 from parity.comparison import hardest_rows
 from parity.inputs import randomise_weights
-from parity.mutants import MUTANTS
+from parity.suite.cases import Case, quick_cases
+from parity.suite.mutants import MUTANTS
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")

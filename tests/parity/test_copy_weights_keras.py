@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parity import ParityUnavailable, assert_parity, compare, copy_weights, from_keras
-from parity.cases import Case
+from parity.suite.cases import Case
 from tests.parity.keras_models import L, keras, of_series, random_keras, state_bytes
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]

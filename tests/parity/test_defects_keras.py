@@ -23,9 +23,9 @@ from birnn_lightning.nn.specs import (
     Recurrent,
     RecurrentStack,
 )
-from parity.defects import DEFECTS, expected_exception, spoiling_defect
-from parity.layer_cases import LayerCase
-from parity.trial import run_trial
+from parity.suite.defects import DEFECTS, expected_exception, spoiling_defect
+from parity.suite.layer_cases import LayerCase
+from parity.suite.trial import run_trial
 
 pytestmark = [
     pytest.mark.tensorflow,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, Recurrent
-from parity.choices import HIDDEN_SIZE, Choice
 from parity.differences import (
     describe_mask,
     describe_output,
@@ -14,6 +13,7 @@ from parity.differences import (
     largest_difference,
     tensor_name,
 )
+from parity.suite.choices import HIDDEN_SIZE, Choice
 
 BATCH, TIME = 3, 7
 CONCAT = Choice(cell="gru").build().spec

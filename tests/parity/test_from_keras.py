@@ -5,8 +5,8 @@ import torch
 
 from birnn_lightning.nn.activations import ACTIVATIONS
 from parity import assert_parity, copy_weights, from_keras, to_keras
-from parity.cases import Case, quick_cases
-from parity.keras_activations import keras_activation
+from parity.keras_config.activations import keras_activation
+from parity.suite.cases import Case, quick_cases
 from tests.parity.keras_models import L, keras, random_keras, state_bytes
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]

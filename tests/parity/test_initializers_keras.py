@@ -7,7 +7,7 @@ import pytest
 
 from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.specs.initializers import INITIALIZERS, Identity
-from parity.keras_initializers import keras_initializer, read_initializer
+from parity.keras_config.initializers import keras_initializer, read_initializer
 from tests.nn.distributions import assert_distribution, assert_orthogonal, cdf_of
 from tests.nn.test_initializers import CONVOLUTION, KERNEL, RANDOM
 

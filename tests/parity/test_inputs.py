@@ -9,9 +9,9 @@ import torch
 from birnn_lightning import SequenceClassifier
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
-from parity.cases import NUM_CLASSES, VOCAB_SIZE, Case, every_case, quick_cases
-from parity.grids import GRIDS, grid
 from parity.inputs import BATCH, TIME, ragged_mask, random_inputs, randomise_weights
+from parity.suite.cases import NUM_CLASSES, VOCAB_SIZE, Case, every_case, quick_cases
+from parity.suite.grids import GRIDS, grid
 
 
 def test_every_parameter_becomes_random():

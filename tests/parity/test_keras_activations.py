@@ -4,8 +4,8 @@ import pytest
 
 from birnn_lightning.nn.activations import ACTIVATIONS
 from parity import ParityUnavailable
-from parity.keras_activations import keras_activation, read_activation
-from parity.layer_entry import serialized
+from parity.keras_config.activations import keras_activation, read_activation
+from parity.keras_config.entry import serialized
 
 
 def function(name):

@@ -5,7 +5,7 @@ import pytest
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
 from parity import ParityUnavailable
-from parity.keras_config import model_spec, task_of
+from parity.keras_config.model import model_spec, task_of
 from tests.parity.keras_configs import entry, layer, lstm, mask, masked, spec_of, tensor
 
 

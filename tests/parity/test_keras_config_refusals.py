@@ -3,7 +3,7 @@
 import pytest
 
 from parity import ParityUnavailable
-from parity.keras_config import model_spec
+from parity.keras_config.model import model_spec
 from tests.parity.keras_configs import attention, entry, layer, lstm, mask, spec_of, tensor
 
 REFUSED = {

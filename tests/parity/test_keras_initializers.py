@@ -16,7 +16,7 @@ from birnn_lightning.nn.specs.initializers import (
     VarianceScaling,
     Zeros,
 )
-from parity.keras_initializers import keras_initializer, read_initializer
+from parity.keras_config.initializers import keras_initializer, read_initializer
 
 DEFAULT = RandomNormal(mean=19.0)
 SPECS = [

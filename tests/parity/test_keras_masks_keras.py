@@ -10,7 +10,7 @@ import torch
 
 from birnn_lightning.nn import Masked, SequenceModel
 from parity import ParityUnavailable
-from parity.keras_config import model_spec
+from parity.keras_config.model import model_spec
 from parity.layout import rows, torch_arrays
 
 pytestmark = pytest.mark.tensorflow

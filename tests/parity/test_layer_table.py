@@ -6,7 +6,7 @@ import pytest
 
 from birnn_lightning.nn import specs
 from parity import ParityUnavailable
-from parity.layer_table import BY_SPEC, keras_layer, layer_spec
+from parity.keras_config.table import BY_SPEC, keras_layer, layer_spec
 
 SPECS = {
     "embedding": specs.Embedding(vocab_size=23, embedding_dim=3, mask_zero=True),

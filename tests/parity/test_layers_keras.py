@@ -8,7 +8,7 @@ import torch
 
 from birnn_lightning.nn import Masked, specs
 from birnn_lightning.nn.layer import Layer, build_layer
-from parity.layer_table import keras_layer
+from parity.keras_config.table import keras_layer
 from parity.layout import Row, layer_rows
 from tests.parity.layer_samples import (
     ATTENTION,

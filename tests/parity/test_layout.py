@@ -7,8 +7,8 @@ import torch
 from birnn_lightning.nn import SequenceModel, specs
 from birnn_lightning.nn.specs import ModelSpec, Node
 from parity import layout
-from parity.cases import quick_cases
 from parity.layout import keras_arrays, rows, torch_arrays
+from parity.suite.cases import quick_cases
 
 
 def recurrent(cell, **settings):

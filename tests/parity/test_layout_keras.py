@@ -5,9 +5,9 @@ import pytest
 
 from birnn_lightning.nn import specs
 from parity import copy_weights, layout
-from parity.cases import quick_cases
 from parity.inputs import randomise_weights
 from parity.layout import rows
+from parity.suite.cases import quick_cases
 
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="the variables are those of Keras on TensorFlow")

@@ -9,8 +9,8 @@ import pytest
 
 from parity import check, to_keras
 from parity.__main__ import main
-from parity.cases import Case
-from parity.mutants import MUTANTS
+from parity.suite.cases import Case
+from parity.suite.mutants import MUTANTS
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs", "small_grid")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")

@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from parity import trial
-from parity.grids import grid
-from parity.layer_cases import LayerCase
 from parity.layout import layer_rows
-from parity.mutants import MUTANTS, SUBJECTS
-from parity.mutants.mutant import MARGIN
-from parity.mutants.table import edited
-from parity.power import catch, keras_runs_kept, lean, run_mutant
-from parity.suite import run_case
+from parity.suite import case_runs
+from parity.suite.grids import grid
+from parity.suite.layer_cases import LayerCase
+from parity.suite.mutants import MUTANTS, SUBJECTS
+from parity.suite.mutants.mutant import MARGIN
+from parity.suite.mutants.table import edited
+from parity.suite.power import catch, keras_runs_kept, lean, run_mutant
+from parity.suite.runner import run_case
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")
@@ -87,14 +87,14 @@ def test_a_case_that_fails_without_the_mutant_catches_nothing(sound_of):
 
 def test_the_table_gets_other_weights_to_keras_and_our_layers_do_not(monkeypatch):
     runs = []
-    monkeypatch.setattr("parity.trial.run_theirs", lambda *given: runs.append(given))
+    monkeypatch.setattr("parity.suite.case_runs.run_theirs_on", lambda *given: runs.append(given))
     with keras_runs_kept():
         for name in ("gru bias rows reversed", "mask ignored", "gru update gate inverted"):
             mutant = MUTANTS[name]
             case = mutant.case
             assert isinstance(case, LayerCase)
             with mutant.patch():
-                trial.run_theirs(case, case.build(), "float64", [], True)
+                case_runs.run_theirs_on(case, case.build(), "float64", [], True)
     assert len(runs) == 2
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import parity.oracle
-import parity.oracle_cells
+import parity.oracle.cells
+import parity.oracle.layer
 from birnn_lightning.nn.specs import Bidirectional, Recurrent, RecurrentStack
-from parity.oracle import MERGES, Computed, compute
+from parity.oracle.layer import MERGES, Computed, compute
 from tests.parity.recurrent_samples import (
     BATCH,
     HIDDEN,
@@ -273,7 +273,9 @@ def test_the_oracle_sees_mutants(spec: Recurrent, mutate) -> None:
     assert np.abs(difference).max() > 1e-3
 
 
-@pytest.mark.parametrize("module", [parity.oracle, parity.oracle_cells], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "module", [parity.oracle.layer, parity.oracle.cells], ids=lambda m: m.__name__
+)
 def test_the_arithmetic_is_of_neither_framework(module) -> None:
     """Specs and NumPy alone: a fact that the oracle shared with a side it judges proved nothing."""
     tree = ast.parse(Path(module.__file__).read_text())
@@ -287,6 +289,6 @@ def test_the_arithmetic_is_of_neither_framework(module) -> None:
         "numpy",
         "numpy.typing",
         "birnn_lightning.nn.specs",
-        "parity.oracle_activations",
-        "parity.oracle_cells",
+        "parity.oracle.activations",
+        "parity.oracle.cells",
     }

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, Recurrent, RecurrentStack
-from parity.oracle import compute
-from parity.oracle_cells import GATES
+from parity.oracle.cells import GATES
+from parity.oracle.layer import compute
 from tests.parity.recurrent_samples import (
     HIDDEN,
     INPUT,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, Recurrent, RecurrentStack
-from parity.oracle import compute
-from parity.oracle_cells import GATES, Factor
+from parity.oracle.cells import GATES, Factor
+from parity.oracle.layer import compute
 from tests.parity.keras_layers_by_hand import keras_layer
 from tests.parity.recurrent_samples import (
     BATCH,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, MergeMode, Recurrent, RecurrentStack
-from parity.oracle import Computed, compute
+from parity.oracle.layer import Computed, compute
 from tests.parity.keras_layers_by_hand import keras_layer, nested
 from tests.parity.recurrent_samples import (
     HIDDEN,

@@ -12,8 +12,8 @@ from torch import Tensor
 from birnn_lightning.nn import Masked, RecurrentLayer
 from birnn_lightning.nn.specs import Bidirectional, MergeMode, Recurrent, RecurrentStack
 from parity.layout import layer_rows, torch_arrays
-from parity.oracle import compute
-from parity.oracle_cells import GATES, Factor
+from parity.oracle.cells import GATES, Factor
+from parity.oracle.layer import compute
 from tests.parity.recurrent_samples import (
     BATCH,
     HIDDEN,

@@ -8,7 +8,7 @@ import pytest
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
 from parity import ParityUnavailable
-from parity.layer_table import keras_layer, layer_spec, mask_rule, uses_mask
+from parity.keras_config.table import keras_layer, layer_spec, mask_rule, uses_mask
 from tests.parity.layer_samples import ATTENTION, DISTRIBUTED, LAYERS, MERGES, Sample
 
 EVERY = {

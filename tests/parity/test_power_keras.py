@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from parity import power
 from parity.__main__ import main
-from parity.mutants import MUTANTS
+from parity.suite import power
+from parity.suite.mutants import MUTANTS
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import event, given, settings
 
 from birnn_lightning.nn.specs import Input, ModelSpec, Node, Recurrent
-from parity.defects import expected_exception, spoiling_defect
-from parity.layer_cases import LayerCase
 from parity.results import ParityReport, ParityRow
-from parity.trial import run_trial
+from parity.suite.defects import expected_exception, spoiling_defect
+from parity.suite.layer_cases import LayerCase
+from parity.suite.trial import run_trial
 from tests.parity.conditioning import float64_decides
 from tests.parity.strategies import layer_cases
 
@@ -36,8 +36,8 @@ def reproduction(case: LayerCase, report: ParityReport) -> str:
     """Three lines that show the failure again, and the failure."""
     return "\n".join(
         (
-            "from parity.layer_cases import LayerCase",
-            "from parity.trial import run_trial",
+            "from parity.suite.layer_cases import LayerCase",
+            "from parity.suite.trial import run_trial",
             f"print(run_trial(LayerCase.from_config({case.to_config()})).failures)",
             *(f"# {row.compared}, {row.dtype}: {row.detail}" for row in report.failures),
         )

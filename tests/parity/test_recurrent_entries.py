@@ -9,8 +9,8 @@ import pytest
 from birnn_lightning.nn.specs import Bidirectional, Recurrent, RecurrentStack
 from birnn_lightning.nn.specs.initializers import Constant, TruncatedNormal, VarianceScaling
 from parity import ParityUnavailable
-from parity.layer_entry import serialized
-from parity.layer_table import keras_layer, layer_spec, serialized_layer
+from parity.keras_config.entry import serialized
+from parity.keras_config.table import keras_layer, layer_spec, serialized_layer
 
 GRU = Recurrent(cell="gru", hidden_size=7, recurrent_activation="hard_tanh", reset_after=False)
 LSTM = Recurrent(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional
-from parity.keras_activations import PACKAGE
-from parity.layer_table import keras_layer, layer_spec
+from parity.keras_config.activations import PACKAGE
+from parity.keras_config.table import keras_layer, layer_spec
 from parity.layout import layer_rows
 from tests.parity.test_recurrent_entries import SPECS, initializers_of
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parity import ParityUnavailable, from_keras
-from parity.cases import Case
+from parity.suite.cases import Case
 from tests.parity.keras_models import L, keras, of_series
 
 pytestmark = pytest.mark.tensorflow

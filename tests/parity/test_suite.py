@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from parity import ParityReport, ParityRow, ParityUnavailable, suite
-from parity.suite import Journal, made_by, run_suite
+from parity.suite.runner import Journal, made_by, run_suite
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, Input, ModelSpec, Node, Recurrent
-from parity.cases import Case
-from parity.layer_cases import LayerCase
-from parity.suite import Journal, run_suite
+from parity.suite.cases import Case
+from parity.suite.layer_cases import LayerCase
+from parity.suite.runner import Journal, run_suite
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")

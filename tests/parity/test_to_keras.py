@@ -12,8 +12,8 @@ from birnn_lightning import SequenceClassifier
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
 from parity import ParityUnavailable, assert_parity, copy_weights, to_keras
-from parity.cases import Case
 from parity.inputs import random_inputs, randomise_weights
+from parity.suite.cases import Case
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("short_inputs")]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")

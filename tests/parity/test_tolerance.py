@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from birnn_lightning import BiGRUClassifier, BiLSTMClassifier
-from parity.cases import Case
 from parity.comparison import HARDEST, float64_reference, hardest_rows
 from parity.inputs import random_inputs
+from parity.suite.cases import Case
 from parity.tolerance import float64_bound, inner_roundings, rounding_bound, scale_of
 
 UNIT = 2.0**-24
@@ -111,12 +111,12 @@ def test_rows_without_a_valid_step_do_not_spoil_the_bound(network):
 )
 def test_a_step_is_worth_the_roundings_of_its_longest_sum(hidden, terms):
     model = BiLSTMClassifier(input_size=3, hidden_size=hidden, num_layers=2, num_classes=7)
-    assert inner_roundings(model) == pytest.approx(2 * terms**0.5)
+    assert inner_roundings(model.model) == pytest.approx(2 * terms**0.5)
 
 
 def test_an_embedding_is_no_sum():
     model = BiGRUClassifier(vocab_size=3, embedding_dim=2, hidden_size=3, num_classes=5)
-    assert inner_roundings(model) == 8
+    assert inner_roundings(model.model) == 8
 
 
 def test_the_hardest_rows_are_those_with_the_largest_errors_of_either():

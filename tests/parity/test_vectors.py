@@ -12,7 +12,7 @@ from birnn_lightning.nn.layer import Layer, build_layer
 from birnn_lightning.nn.specs import Bidirectional, Recurrent, TimeDistributed
 from parity import ParityUnavailable
 from parity.layout import layer_rows, torch_arrays
-from parity.oracle import compute
+from parity.oracle.layer import compute
 from parity.tolerance import (
     FLOAT64_RELATIVE,
     INNER_ROUNDINGS,

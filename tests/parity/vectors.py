@@ -19,7 +19,7 @@ from birnn_lightning.nn.specs import (
     Recurrent,
     TimeDistributed,
 )
-from parity.layer_table import layer_spec
+from parity.keras_config.table import layer_spec
 from tests.parity.recurrent_samples import Array, shapes
 
 FOLDER = Path(os.environ.get("BIRNN_DATA", "")) / "vectors"

@@ -63,7 +63,7 @@ def test_a_failure_of_a_grid_says_how_to_try_it_again(monkeypatch):
     lines = parity_table(report, Stream(False), from_grid=True).split("\n")
     assert parity_table(report, Stream(False)).split("\n") == lines[:8] + lines[11:]
     tried = []
-    monkeypatch.setattr("parity.grids.find_case", lambda case: case)
+    monkeypatch.setattr("parity.suite.find_case", lambda case: case)
     monkeypatch.setattr("parity.suite.run_case", lambda case: tried.append(case) or report)
     with pytest.raises(ParityError, match="differ by nan"):
         exec("\n".join(line.removeprefix("    ") for line in lines[8:11]))

@@ -1,0 +1,6 @@
+"""The entries of the layers that stand around the recurrent ones."""
+
+from parity.keras_config.core import CORE_LAYERS
+from parity.keras_config.summary import SUMMARY_LAYERS
+
+OTHER_LAYERS = (*CORE_LAYERS, *SUMMARY_LAYERS)

@@ -1,0 +1,78 @@
+"""Every layer's entry: a spec becomes a Keras layer config, and back, without Keras."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from birnn_lightning.nn.specs import (
+    Bidirectional,
+    LayerSpec,
+    Recurrent,
+    RecurrentStack,
+    TimeDistributed,
+)
+from parity.keras_config.entry import MaskRule, is_training_setting, serialized, unsupported
+from parity.keras_config.other import OTHER_LAYERS
+from parity.keras_config.recurrent import RECURRENT_CLASSES, recurrent_layer, recurrent_spec
+from parity.results import ParityUnavailable
+
+BY_KERAS_NAME = {entry.name: entry for entry in OTHER_LAYERS}
+BY_SPEC = {entry.spec: entry for entry in OTHER_LAYERS}
+
+
+def keras_layer(spec: LayerSpec) -> tuple[str, dict[str, Any]]:
+    """The Keras class name and settings of a spec."""
+    if isinstance(spec, Recurrent | RecurrentStack | Bidirectional):
+        return recurrent_layer(spec)
+    if isinstance(spec, TimeDistributed):
+        return "TimeDistributed", {"layer": serialized_layer(spec.layer)}
+    entry = BY_SPEC[type(spec)]
+    return entry.name, entry.to_config(spec)
+
+
+def serialized_layer(spec: LayerSpec) -> dict[str, Any]:
+    """A spec as Keras serializes a nested layer."""
+    return serialized(*keras_layer(spec))
+
+
+def mask_rule(class_name: str, config: Mapping[str, Any]) -> MaskRule:
+    """What becomes of the masks that come to a supported Keras layer."""
+    if class_name in RECURRENT_CLASSES:
+        settings = config["layer"]["config"] if class_name == "Bidirectional" else config
+        return "passes" if settings.get("return_sequences") else "drops"
+    return BY_KERAS_NAME[class_name].mask if class_name in BY_KERAS_NAME else "passes"
+
+
+def uses_mask(class_name: str, config: Mapping[str, Any]) -> bool:
+    """Whether what a supported Keras layer computes depends on the masks that come to it."""
+    if class_name == "TimeDistributed":
+        inner = config["layer"]
+        return uses_mask(inner["class_name"], inner["config"])
+    return class_name in RECURRENT_CLASSES or BY_KERAS_NAME[class_name].uses_mask
+
+
+def layer_spec(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
+    """The spec of a Keras layer.
+
+    Raises:
+        ParityUnavailable: a layer or a setting that is not supported; the message names it.
+        ValueError: settings that do not go together.
+    """
+    if class_name in RECURRENT_CLASSES:
+        return recurrent_spec(class_name, config)
+    if class_name == "TimeDistributed":
+        return _time_distributed(config)
+    entry = BY_KERAS_NAME.get(class_name)
+    if entry is None:
+        raise ParityUnavailable(
+            f"layer {config.get('name')!r} of class {class_name} is not supported. Supported are "
+            "the layers of birnn_lightning.nn.specs, and SimpleRNN, LSTM, GRU and RNN."
+        )
+    return entry.from_config(config)
+
+
+def _time_distributed(config: Mapping[str, Any]) -> TimeDistributed:
+    for setting in config.keys() - {"layer"}:
+        if not is_training_setting(setting):
+            raise unsupported("TimeDistributed", config, setting)
+    inner = config["layer"]
+    return TimeDistributed(layer=layer_spec(inner["class_name"], inner["config"]))
