@@ -114,11 +114,11 @@ def _check(options: argparse.Namespace) -> bool:
         raise ValueError(f"--jobs must be at least 1; got {options.jobs}.")
     from parity.check import Outputs, check_grid, check_model, publish
 
+    outputs = Outputs(json=options.json, junit=options.junit, html=options.html)
     if options.model is None:
         report = check_grid(options.grid, options.jobs, options.journal)
     else:
         report = check_model(options.model, options.examples)
-    outputs = Outputs(json=options.json, junit=options.junit, html=options.html)
     publish(report, outputs, from_grid=options.model is None)
     return report.passed
 

@@ -25,6 +25,12 @@ class Outputs:
     junit: str | None = None
     html: str | None = None
 
+    def __post_init__(self) -> None:
+        """Notices before the work what could not be written after it."""
+        for path in (self.json, self.junit, self.html):
+            if path is not None and Path(path).is_dir():
+                raise ValueError(f"a report must go to a file; {path} is a folder.")
+
 
 def check_grid(name: str, jobs: int, journal: str | None) -> ParityReport:
     """Compares every case of a grid with its Keras twin; see `run_suite` for the arguments."""

@@ -81,12 +81,11 @@ def to_float64(model: keras.Model) -> keras.Model:
     if not clone.built:
         clone.build(model.input_shape)
     clone.set_weights([np.asarray(array, "float64") for array in model.get_weights()])
-    clone.trainable = True  # gradients are asked of every weight
     return clone
 
 
 def _float64_config(config: Any, dtype: str) -> Any:
-    """A config in which every dtype, nested ones too, is float64 where it was another float.
+    """A config in which every float is float64 and every layer trainable, nested ones too.
 
     A Masking layer goes on looking for the value that it looked for in ``dtype``.
     """
@@ -96,6 +95,8 @@ def _float64_config(config: Any, dtype: str) -> Any:
         changed = {key: _float64_config(value, dtype) for key, value in config.items()}
         if config.get("dtype") in ("float16", "bfloat16", "float32"):
             changed["dtype"] = "float64"
+        if "trainable" in config:  # gradients are asked of every weight
+            changed["trainable"] = True
         if "mask_value" in config:
             changed["mask_value"] = float(np.dtype(dtype).type(config["mask_value"]))
         return changed

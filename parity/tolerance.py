@@ -40,6 +40,11 @@ def float64_bound(truth: np.ndarray) -> float:
     return FLOAT64_RELATIVE * scale_of(truth)
 
 
+def coarse_bound(truth: np.ndarray) -> float:
+    """`float64_bound` where one of the two rounds a constant to float32."""
+    return INNER_ROUNDINGS * UNIT_ROUNDOFF["float32"] * scale_of(truth)
+
+
 def rounding_bound(reference: SequenceClassifier, predict: Predict, truth: np.ndarray) -> float:
     """The largest float32 error that is rounding.
 

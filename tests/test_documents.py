@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.layout_page import layout_table
+from parity.suite.defects import defects_table
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -43,13 +44,19 @@ def test_readme_shell(tmp_path):
 
 
 def test_architecture_python(tmp_path):
-    (code,) = blocks("docs/architecture.md", "python")
-    assert "scan: torch has no GRU kernel" in run([sys.executable, "-c", code], tmp_path)
+    first, second = blocks("docs/architecture.md", "python")
+    assert "scan: torch has no GRU kernel" in run([sys.executable, "-c", first], tmp_path)
+    assert run([sys.executable, "-c", second], tmp_path) == "(32,)\n"
 
 
 def test_the_weight_table_is_the_code_s():
     page = (ROOT / "docs/parity.md").read_text(encoding="utf-8")
     assert layout_table() in page
+
+
+def test_the_defects_are_those_of_the_suite():
+    page = (ROOT / "docs/parity.md").read_text(encoding="utf-8")
+    assert defects_table() in page
 
 
 @pytest.mark.parametrize("document", sorted(p.name for p in (ROOT / "docs").glob("*.md")))

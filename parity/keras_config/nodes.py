@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from birnn_lightning.nn.specs import reference
+from parity.keras_config.recurrent import RECURRENT_CLASSES
 from parity.results import ParityUnavailable
 
 
@@ -101,7 +102,8 @@ def _functional_node(layer: Mapping[str, Any]) -> KerasNode:
     kwargs = dict(arguments["kwargs"])
     mask = kwargs.pop("mask", None)
     states = kwargs.pop("initial_state", None)
-    _check_states(name, arguments["args"], states)
+    if layer["class_name"] in RECURRENT_CLASSES:
+        _check_states(name, arguments["args"], states)
     for argument, value in kwargs.items():
         if list(_tensor_sources(value, name)):
             raise ParityUnavailable(f"layer {name!r}: a tensor as {argument} is not supported.")

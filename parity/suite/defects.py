@@ -1,5 +1,6 @@
 """Keras's known defects, as data with reasons: attributed, and noticed when Keras mends them."""
 
+import json
 from dataclasses import dataclass
 
 from birnn_lightning.nn.specs import (
@@ -165,6 +166,20 @@ def expected_exception(case: LayerCase) -> tuple[Defect, Raised] | None:
     if any(_has_stack_of_one(layer) for layer in layers) and _masked_stack_of_one(case):
         return DEFECTS["B13"], ValueError
     return None
+
+
+COARSE_ACTIVATIONS = {"leaky_relu", "gelu", "hard_sigmoid"}
+"""Those with a constant that TensorFlow, or torch in a gradient, rounds to float32."""
+
+
+def has_coarse_constants(case: LayerCase, backend: str) -> bool:
+    """Whether float64 results differ by a float32 constant (B14): ours has TensorFlow's."""
+    if backend == "tensorflow":
+        return False
+    config = json.dumps(case.spec.to_config())
+    return '"kind": "LeakyReLU"' in config or any(
+        f'ctivation": "{name}"' in config for name in COARSE_ACTIVATIONS
+    )
 
 
 def spoiling_defect(case: LayerCase) -> Defect | None:

@@ -4,7 +4,7 @@ In float64 every output, state, mask, gradient and moving statistic; the recurre
 the oracle, which neither framework wrote; in float32 and bfloat16 by the rounding rule.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,11 +20,11 @@ from parity.results import ParityReport, ParityRow
 from parity.runs import Run
 from parity.suite import case_runs
 from parity.suite.case_runs import COMPARED, Runs, requested_engine
-from parity.suite.defects import Defect, Raised, expected_exception
+from parity.suite.defects import Defect, Raised, expected_exception, has_coarse_constants
 from parity.suite.layer_cases import LayerCase
 from parity.suite.rounding import rounded_rows
 from parity.suite.verdict import oracle_outputs, recurrent_nodes, verdict
-from parity.tolerance import float64_bound
+from parity.tolerance import coarse_bound, float64_bound
 
 Array = np.ndarray
 
@@ -104,6 +104,7 @@ def _oracle_row(case: LayerCase, ours: Run, truth: Mapping[str, Array]) -> Parit
 def _float64_row(
     case: LayerCase, kind: str, ours: Runs, theirs: Runs, truth: Mapping[str, Array]
 ) -> ParityRow:
+    bound_of = _bound_of(case)
     largest, allowed, detail = -1.0, 0.0, ""
     for batch, (our_run, their_run) in enumerate(zip(ours, theirs, strict=True), 1):
         first, second = getattr(our_run, kind), getattr(their_run, kind)
@@ -113,7 +114,7 @@ def _float64_row(
             if name not in first or name not in second:
                 largest, detail = float("nan"), f"{name} is in one framework alone."
                 continue
-            bound = float64_bound(first[name])
+            bound = bound_of(first[name])
             difference = largest_difference(first[name], second[name])
             if not difference <= bound:
                 known = truth if batch == 1 else {}
@@ -130,6 +131,14 @@ def _float64_row(
         passed=not detail,
         detail=detail,
     )
+
+
+def _bound_of(case: LayerCase) -> Callable[[Array], float]:
+    """The bound of a difference in float64, wider where a defect of this backend widens it."""
+    from parity.keras_model import keras
+
+    coarse = has_coarse_constants(case, keras.backend.backend())
+    return coarse_bound if coarse else float64_bound
 
 
 def _detail(

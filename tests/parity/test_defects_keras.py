@@ -205,6 +205,22 @@ def test_b13_stack_of_one(cell: Any) -> None:
         L.RNN([cell(HIDDEN)])(SEQUENCE, mask=MASK)
 
 
+def test_b15_time_distributed_in_a_graph() -> None:
+    model = keras.Sequential([keras.Input((None, INPUT)), L.TimeDistributed(L.Dense(HIDDEN))])
+    right = model(SEQUENCE.astype("float32"))
+    wrong = model.predict(SEQUENCE, verbose=0)
+    assert wrong.shape[1] != TIME or np.abs(wrong - right).max() > 0.01, mended("B15")
+
+
+def test_b16_float64_on_other_backends() -> None:
+    found = on_torch(
+        "x = torch.full((1, 1), 1 / 3, dtype=torch.float64)\n"
+        "print(json.dumps(float(keras.ops.matmul(x, x)[0, 0])))"
+    )
+    assert found != 1 / 9, mended("B16")
+    assert abs(found - 1 / 9) < 1e-7
+
+
 def test_b14_float32_constants() -> None:
     """On torch the same functions are exact, which also shows that the differences are real."""
     formulas = {"leaky_relu": -1.7 * 0.2, "gelu": -1.7 * math.erfc(1.7 * math.sqrt(0.5)) / 2}

@@ -114,6 +114,6 @@ def test_a_failure_prints_its_reproduction(
     case = LayerCase(name="plain", spec=PLAIN)
     with pytest.raises(AssertionError, match=r"# gradients, float64: Here\.") as found:
         check_case(case, Counter())
-    lines = str(found.value).splitlines()[:3]
+    lines = [line.strip() for line in str(found.value).splitlines()[:3]]
     exec("\n".join(lines))
     assert capsys.readouterr().out == "()\n"
