@@ -87,6 +87,11 @@ def _to_tensor(node: Node, array: Array, like: Tensor) -> Tensor:
         raise ValueError(
             f"input {node.name!r} must have the shape ({wanted}); got {tuple(tensor.shape)}."
         )
+    if 0 in tensor.shape[1:]:
+        raise ValueError(
+            f"input {node.name!r} has an axis without elements: {tuple(tensor.shape)}. Drop empty "
+            "sequences in the data module."
+        )
     if dtype != "int64":
         return tensor.to(device=like.device, dtype=like.dtype)
     if tensor.is_floating_point() and not torch.equal(tensor, tensor.round()):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from birnn_lightning.inputs import masked_inputs
 from birnn_lightning.nn import Masked
-from birnn_lightning.nn.specs import Dense, Input, LayerSpec, ModelSpec, Node
+from birnn_lightning.nn.specs import Activation, Input, LayerSpec, ModelSpec, Node
 from tests.nn.samples import BATCH, INPUT, MASKS, TIME, features
 
 LIKE = torch.zeros(1, dtype=torch.float64)
@@ -18,7 +18,7 @@ LIKE = torch.zeros(1, dtype=torch.float64)
 
 def spec(*inputs: LayerSpec) -> ModelSpec:
     nodes = [Node(name=f"input_{index}", layer=layer) for index, layer in enumerate(inputs)]
-    return ModelSpec((*nodes, Node(name="head", layer=Dense(units=2))))
+    return ModelSpec((*nodes, Node(name="head", layer=Activation(activation="linear"))))
 
 
 SERIES = spec(Input(shape=(None, INPUT)))
@@ -172,3 +172,8 @@ REFUSALS = [
 def test_refusals(spec: ModelSpec, inputs: Any, lengths: Any, mask: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         prepared(spec, inputs, lengths, mask)
+
+
+def test_an_axis_without_elements_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"has an axis without elements: \(2, 0, 3\)"):
+        masked_inputs(SERIES, torch.zeros(2, 0, INPUT), None, None, torch.zeros(()))

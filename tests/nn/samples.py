@@ -1,12 +1,15 @@
 """Sizes that agree by no chance, masks of every kind, and weights that are all random."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from birnn_lightning.nn.cells import Weights, cell_of
 from birnn_lightning.nn.engines import Direction
-from birnn_lightning.nn.specs import STATES, Recurrent
+from birnn_lightning.nn.specs import STATES, CellName, Recurrent
+from birnn_lightning.nn.specs.recurrent import OF_SOME_CELLS
 
 BATCH, TIME, INPUT, HIDDEN, CLASSES = 2, 7, 3, 5, 11
 OTHER_HIDDEN = 13
@@ -30,6 +33,15 @@ EVERY_MASK = [
     pytest.param(None, id="no mask"),
     *(pytest.param(mask, id=name) for name, mask in MASKS.items()),
 ]
+
+
+def suited(cell: CellName, fields: dict[str, Any]) -> dict[str, Any]:
+    """Those of the settings that a cell has."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in OF_SOME_CELLS or cell in OF_SOME_CELLS[name][0]
+    }
 
 
 def uniform(*shape: int, seed: int) -> Tensor:

@@ -267,10 +267,6 @@ def test_an_unknown_engine_is_refused() -> None:
         choose_engine([spec(cell="gru")], "cudnn")
 
 
-def test_an_rnn_has_no_gates_that_stand_in_the_way() -> None:
-    assert obstacle(spec(cell="rnn", recurrent_activation="hard_sigmoid"), training=True) is None
-
-
 @pytest.mark.parametrize("spec", CELLS)
 def test_recurrent_dropout_stands_in_the_way_in_training_alone(spec: Recurrent) -> None:
     dropping = replace(spec, recurrent_dropout=0.25)

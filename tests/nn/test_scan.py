@@ -20,6 +20,7 @@ from tests.nn.samples import (
     TIME,
     direction,
     features,
+    suited,
     uniform,
 )
 
@@ -65,7 +66,10 @@ def test_every_mask(spec: Recurrent, mask: Tensor | None, backwards: bool) -> No
 @pytest.mark.parametrize("fields", VARIANTS)
 @pytest.mark.parametrize("spec", CELLS)
 def test_variants(spec: Recurrent, fields: dict) -> None:
-    assert difference(direction(replace(spec, **fields)), features(), None) <= TOLERANCE
+    assert (
+        difference(direction(replace(spec, **suited(spec.cell, fields))), features(), None)
+        <= TOLERANCE
+    )
 
 
 @pytest.mark.parametrize(

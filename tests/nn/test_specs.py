@@ -161,6 +161,28 @@ REFUSALS = [
         id="colon in name",
     ),
     pytest.param(
+        lambda: recurrent(cell="rnn", recurrent_activation="tanh"),
+        "Recurrent: recurrent_activation is a setting of lstm and gru alone; got 'tanh' for "
+        "'rnn'. Leave it out.",
+        id="gates of an rnn",
+    ),
+    pytest.param(
+        lambda: recurrent(cell="lstm", reset_after=False),
+        "Recurrent: reset_after is a setting of gru alone; got False for 'lstm'. Leave it out.",
+        id="reset of an lstm",
+    ),
+    pytest.param(
+        lambda: recurrent(unit_forget_bias=False),
+        "Recurrent: unit_forget_bias is a setting of lstm alone; got False for 'gru'. Leave it "
+        "out.",
+        id="forget bias of a gru",
+    ),
+    pytest.param(
+        lambda: Input(shape=(-1,)),
+        "Input: an axis of shape must be an integer of at least 1; got -1.",
+        id="negative axis",
+    ),
+    pytest.param(
         lambda: recurrent(dropout=1.0),
         "Recurrent: dropout must be at least 0 and less than 1; got 1.0.",
         id="dropout",

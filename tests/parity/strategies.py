@@ -18,6 +18,7 @@ from birnn_lightning.nn.specs import (
 )
 from birnn_lightning.nn.specs.windows import output_time
 from parity.suite.layer_cases import LayerCase
+from tests.nn.samples import suited
 
 SIZES = st.integers(1, 5)
 RATES = st.sampled_from((0.25, 0.5))
@@ -41,6 +42,7 @@ def cells(draw: Draw, **fields: Any) -> Recurrent:
         "hidden_size": draw(SIZES),
         "use_bias": draw(st.sampled_from((True, True, False))),
         "reset_after": draw(BOOLEANS),
+        **fields,
     }
     if draw(st.integers(0, 2)) == 0:
         chosen |= {"activation": draw(NAMES), "recurrent_activation": draw(NAMES)}
@@ -49,7 +51,7 @@ def cells(draw: Draw, **fields: Any) -> Recurrent:
             "dropout": draw(st.just(0.0) | RATES),
             "recurrent_dropout": draw(st.just(0.0) | RATES),
         }
-    return Recurrent(**{**chosen, **fields})
+    return Recurrent(**suited(chosen["cell"], chosen))
 
 
 @st.composite

@@ -61,7 +61,7 @@ def assert_same(ours: Computed, theirs: Computed) -> None:
 
 def test_rnn_by_hand() -> None:
     arrays = {"cell/kernel": [[2]], "cell/recurrent_kernel": [[3]], "cell/bias": [5]}
-    spec = cell("rnn", **LINEAR, return_sequences=True)
+    spec = cell("rnn", activation="linear", hidden_size=1, return_sequences=True)
     # 2*7+3*1+5 = 22; 2*11+3*22+5 = 93
     computed = compute(spec, arrays, [[[7], [11]]], None, [[[1]]])
     assert computed.output.tolist() == [[[22], [93]]]
@@ -113,7 +113,9 @@ def test_gru_by_hand(reset_after: bool, bias: list, expected: int) -> None:
 def test_masked_steps_by_hand(fields: dict, expected: list[int]) -> None:
     arrays = {"cell/kernel": [[1]], "cell/recurrent_kernel": [[10]]}
     inputs, mask = [[[2], [3], [4], [5], [6]]], mask_of(".x.x.")
-    spec = cell("rnn", **LINEAR, use_bias=False, return_sequences=True, **fields)
+    spec = cell(
+        "rnn", activation="linear", hidden_size=1, use_bias=False, return_sequences=True, **fields
+    )
     computed = compute(spec, arrays, inputs, mask, [[[1]]])
     assert computed.output[0, :, 0].tolist() == expected
     assert computed.states[0].item() == max(expected)

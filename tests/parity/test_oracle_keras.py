@@ -8,6 +8,7 @@ import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, MergeMode, Recurrent, RecurrentStack
 from parity.oracle.layer import Computed, compute
+from tests.nn.samples import suited
 from tests.parity.keras_layers_by_hand import keras_layer, nested
 from tests.parity.recurrent_samples import (
     HIDDEN,
@@ -121,6 +122,7 @@ VARIANTS = [
 @pytest.mark.parametrize("fields", VARIANTS)
 @pytest.mark.parametrize("spec", CELLS)
 def test_variants(spec: Recurrent, fields: dict, mask: Array | None) -> None:
+    fields = suited(spec.cell, fields)
     spec = replace(spec, **fields, return_state=True, return_sequences=True)
     assert_equal_to_keras(spec, mask, None)
 

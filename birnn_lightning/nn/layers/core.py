@@ -45,8 +45,17 @@ class Embedding(Layer):
         self.weight = parameter(rows)
 
     def forward(self, *inputs: Masked) -> Masked:
-        """``(batch, time)`` int64 to ``(batch, time, embedding_dim)``."""
+        """``(batch, time)`` int64 to ``(batch, time, embedding_dim)``.
+
+        Raises:
+            ValueError: a token that is not in the vocabulary, or no whole number.
+        """
         ((tokens, mask),) = inputs
+        if tokens.is_floating_point():
+            raise ValueError(
+                f"an Embedding takes tokens of type int64; got {tokens.dtype}. Declare its Input "
+                "with dtype='int64'."
+            )
         if self.mask_zero:
             mask = merge_masks(mask, tokens != 0)
         try:

@@ -35,6 +35,9 @@ class Input(LayerSpec):
     def __post_init__(self) -> None:
         """Checks the fields."""
         check_choice("Input", "dtype", self.dtype, ("int64", "float"))
+        for size in self.shape:
+            if size is not None:
+                check_positive("Input", "an axis of shape", size)
 
     def input_counts(self) -> tuple[int, ...]:
         """None: it is where data enters."""

@@ -25,6 +25,13 @@ CellName = Literal["rnn", "lstm", "gru"]
 MergeMode = Literal["concat", "sum", "mul", "ave"]
 STATES: dict[CellName, tuple[str, ...]] = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 CELL_NAMES: tuple[CellName, ...] = tuple(STATES)
+OF_SOME_CELLS: dict[str, tuple[tuple[CellName, ...], object]] = {
+    "recurrent_activation": (("lstm", "gru"), "sigmoid"),
+    "reset_after": (("gru",), True),
+    "unit_forget_bias": (("lstm",), True),
+}
+"""Settings that not every cell has: which cells have them, and their default."""
+
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
 
@@ -89,7 +96,7 @@ class Recurrent(_Direction):
         cell: ``"rnn"``, ``"lstm"`` or ``"gru"``.
         hidden_size: features of the state.
         activation: of the candidate and the output.
-        recurrent_activation: of the gates; an RNN has none and ignores it.
+        recurrent_activation: LSTM and GRU only: of the gates.
         use_bias: whether there are biases.
         reset_after: GRU only: whether the reset gate acts after the recurrent product.
         unit_forget_bias: LSTM only: whether the forget gate's bias starts at 1.
@@ -121,6 +128,12 @@ class Recurrent(_Direction):
         check_positive("Recurrent", "hidden_size", self.hidden_size)
         check_activation("Recurrent", "activation", self.activation)
         check_activation("Recurrent", "recurrent_activation", self.recurrent_activation)
+        for name, (cells, default) in OF_SOME_CELLS.items():
+            if self.cell not in cells and getattr(self, name) != default:
+                raise ValueError(
+                    f"Recurrent: {name} is a setting of {' and '.join(cells)} alone; got "
+                    f"{getattr(self, name)!r} for {self.cell!r}. Leave it out."
+                )
         check_rate("Recurrent", "dropout", self.dropout)
         check_rate("Recurrent", "recurrent_dropout", self.recurrent_dropout)
         for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
