@@ -134,8 +134,8 @@ DEFECTS = {
         ),
         Defect(
             id="B15",
-            title="TimeDistributed runs as many steps as there are rows in predict and fit, where "
-            "batch and time are both open",
+            title="TimeDistributed runs as many steps as there are rows, in a graph whose batch "
+            "and time are both open",
             reason="its call reads the time axis before it transposes",
             backends=("tensorflow",),
             consequence="give the time axis a size; the suite calls layers eagerly, which is right",

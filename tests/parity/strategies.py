@@ -22,7 +22,11 @@ from tests.nn.samples import suited
 
 SIZES = st.integers(1, 5)
 RATES = st.sampled_from((0.25, 0.5))
-NAMES = st.sampled_from(sorted(ACTIVATIONS))
+NAMES = st.sampled_from(sorted(ACTIVATIONS.keys() - {"exponential"}))
+GATES = st.sampled_from(
+    ("sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "sparse_sigmoid", "tanh", "softsign")
+)
+"""Bounded ones: under others a state can outgrow what float64 decides. The grid has them all."""
 BOOLEANS = st.booleans()
 RARELY = st.sampled_from((False,) * 7 + (True,))
 Draw = Any
@@ -45,7 +49,7 @@ def cells(draw: Draw, **fields: Any) -> Recurrent:
         **fields,
     }
     if draw(st.integers(0, 2)) == 0:
-        chosen |= {"activation": draw(NAMES), "recurrent_activation": draw(NAMES)}
+        chosen |= {"activation": draw(NAMES), "recurrent_activation": draw(GATES)}
     if draw(BOOLEANS):
         chosen |= {
             "dropout": draw(st.just(0.0) | RATES),

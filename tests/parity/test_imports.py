@@ -35,9 +35,10 @@ def test_public_names():
 
 def test_all_but_the_keras_models_needs_no_keras_and_takes_no_public_name():
     """`parity.assert_parity`, used first, must leave `parity.compare` the function."""
-    modules = ("layout", "layer_table", "keras_config", "convert", "comparison", "check")
+    modules = ("layout", "keras_config.table", "convert", "comparison", "check", "suite.trial")
     script = (
-        "import sys, parity; from parity import " + ", ".join(modules) + "; parity.assert_parity; "
+        "import sys, parity, " + ", ".join(f"parity.{name}" for name in modules) + "; "
+        "parity.assert_parity; "
         "print(all(callable(getattr(parity, name)) for name in parity.__all__), "
         "[name for name in ('keras', 'tensorflow', 'jax') if name in sys.modules])"
     )

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from parity import ParityReport, ParityRow, ParityUnavailable, suite
+from parity import ParityReport, ParityRow, ParityUnavailable
+from parity.suite import runner
 from parity.suite.runner import Journal, made_by, run_suite
 
 
@@ -65,7 +66,7 @@ def ran(monkeypatch):
         names.append(case.name)
         return report_or_error(case)
 
-    monkeypatch.setattr(suite, "run_case", run_case)
+    monkeypatch.setattr(runner, "run_case", run_case)
     return names
 
 
@@ -83,7 +84,7 @@ def spread(tmp_path_factory):
     book = tmp_path_factory.mktemp("spread") / "journal.jsonl"
     cases = [CASES[0], fake("bad"), *CASES[1:], fake("threads")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite, "run_case", report_or_error)
+        patch.setattr(runner, "run_case", report_or_error)
         patch.setenv("OMP_NUM_THREADS", "3")
         patch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
         before = dict(os.environ)
@@ -134,7 +135,7 @@ def test_each_process_has_one_thread_and_this_one_keeps_its_own(spread):
 
 
 def test_what_cannot_be_tried_ends_the_run(monkeypatch):
-    monkeypatch.setattr(suite, "run_case", report_or_error)
+    monkeypatch.setattr(runner, "run_case", report_or_error)
     with pytest.raises(ParityUnavailable, match="Keras with a backend is needed"):
         run_suite([fake("untried"), CASES[0]], jobs=2)
 

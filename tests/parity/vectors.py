@@ -103,7 +103,7 @@ def onnx_vector(entry: Mapping[str, Any], found: Mapping[str, Array]) -> Vector:
     one = Recurrent(
         cell=cell,
         hidden_size=attributes["hidden_size"],
-        reset_after=False,  # linear_before_reset is 0
+        reset_after=cell != "gru",  # linear_before_reset is 0
         use_bias="B" in found,
         return_sequences=True,
         return_state=True,
