@@ -151,21 +151,28 @@ DEFECTS = {
 }
 
 
-Raised = type[Exception] | tuple[type[Exception], ...]
+Raised = tuple[type[Exception], ...]
 
 
 def expected_exception(case: LayerCase) -> tuple[Defect, Raised] | None:
-    """The defect that keeps Keras from running a case, and what it raises; None for none."""
+    """The defect that keeps Keras from running a case, and what it raises; None for none.
+
+    Where several do, whichever layer comes first raises: any of their exceptions.
+    """
     layers = [node.layer for node in case.spec.nodes]
+    found: list[tuple[str, tuple[type[Exception], ...]]] = []
     if any(_is_stateful_with_states(layer) for layer in layers):
-        return DEFECTS["B3"], TypeError
+        found.append(("B3", (TypeError,)))
     if _misbuilt(case.spec):
-        return DEFECTS["B12"], (ParityUnavailable, ValueError, KeyError)
+        found.append(("B12", (ParityUnavailable, ValueError, KeyError)))
     if any(_starves_forward(node) for node in case.spec.nodes):
-        return DEFECTS["B11"], IndexError
+        found.append(("B11", (IndexError,)))
     if any(_has_stack_of_one(layer) for layer in layers) and _masked_stack_of_one(case):
-        return DEFECTS["B13"], ValueError
-    return None
+        found.append(("B13", (ValueError,)))
+    if not found:
+        return None
+    raised = tuple(exception for _, exceptions in found for exception in exceptions)
+    return DEFECTS[found[0][0]], raised
 
 
 COARSE_ACTIVATIONS = {"leaky_relu", "gelu", "hard_sigmoid"}

@@ -61,7 +61,7 @@ def float64(layer: Any, *args: Any, **settings: Any) -> Any:
     return layer(*args, dtype="float64", **settings)
 
 
-def on_torch(code: str) -> dict[str, Any]:
+def on_torch(code: str) -> Any:
     """What a script prints as JSON in a process whose Keras runs on torch."""
     head = "import json, keras, numpy as np, torch\nL = keras.layers\n"
     environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_TORCH_DEVICE": "cpu"}
