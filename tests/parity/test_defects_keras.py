@@ -105,7 +105,7 @@ for settings in ({{}}, {{"unroll": True}}, {{"unroll": True, "go_backwards": Tru
     try:
         layer(np.ones(({BATCH}, {TIME}, {INPUT})), mask=np.ones(({BATCH}, {TIME}), bool))
         found[" ".join(settings)] = "runs"
-    except Exception as error:
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         found[" ".join(settings)] = type(error).__name__
 print(json.dumps(found))
 """
