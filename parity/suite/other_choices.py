@@ -90,8 +90,12 @@ def _case(name: str, layers: Sequence[LayerSpec], training: bool) -> LayerCase:
 
 
 def _named(name: str, spec: ModelSpec, training: bool) -> LayerCase:
-    way = "training" if training else "inference"
-    return LayerCase(name=f"around: {name}, {way}", spec=spec, mask="interior", training=training)
+    return LayerCase(
+        name=f"around: {name}, {'training' if training else 'inference'}",
+        spec=spec,
+        mask="interior",
+        training=training,
+    )
 
 
 def _branches(name: str, merge: LayerSpec, training: bool) -> LayerCase:

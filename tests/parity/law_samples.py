@@ -11,7 +11,7 @@ from torch import Tensor
 from birnn_lightning.nn import Masked, RecurrentLayer
 from birnn_lightning.nn.engines.native import obstacle
 from birnn_lightning.nn.specs import Bidirectional, RecurrentStack
-from tests.parity.strategies import BOOLEANS, directions, masks, recurrent_layers
+from tests.parity.layer_strategies import BOOLEANS, directions, masks, recurrent_layers
 
 Tensors = list[Tensor]
 View = Callable[[Tensors], Tensors]

@@ -15,7 +15,7 @@ from parity.suite.defects import expected_exception, spoiling_defect
 from parity.suite.layer_cases import LayerCase
 from parity.suite.trial import run_trial
 from tests.parity.conditioning import float64_decides
-from tests.parity.strategies import layer_cases
+from tests.parity.model_strategies import layer_cases
 
 pytestmark = [
     pytest.mark.tensorflow,

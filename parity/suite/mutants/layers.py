@@ -115,7 +115,7 @@ MUTANTS = (
     Mutant(
         name="logits for probabilities",
         change="the last activation is left out",
-        case=Case(cell="gru", task="binary", inputs="features"),
+        case=Case(cell="rnn", task="binary", inputs="features"),
         patch=attribute(SequenceModel, "activate", lambda _, values: values),
         says=("layer 'head'",),
     ),
