@@ -8,25 +8,35 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.optim import Optimizer
 
-from birnn_lightning.checkpoint import CheckpointedModule
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.inputs import Array, Arrays, as_list, check_same_length, masked_inputs
-from birnn_lightning.losses import TASKS, Task, sequence_loss
+from birnn_lightning.losses import (
+    TASKS,
+    LossFrom,
+    Task,
+    check_loss_settings,
+)
 from birnn_lightning.metrics import StageMetrics
 from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel
+from birnn_lightning.nn.layers import Embedding
 from birnn_lightning.nn.specs import ModelSpec
-from birnn_lightning.optim import OptimizerConfig
+from birnn_lightning.optim import KerasOptimizer, OptimizerConfig, end_epoch
+from birnn_lightning.steps import SupervisedModule
 
 
-class SequenceClassifier(CheckpointedModule):
+class SequenceClassifier(SupervisedModule):
     """Classifies sequences, or every step of them, with any model spec.
 
     Args:
         spec: the model; its last layer's size is the number of classes (1 for binary).
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``.
-        class_weights: factor of the loss by class; the mean still divides by the examples.
+        class_weights: factor of the training loss by class, as Keras's ``fit(class_weight=)`` has
+            it; the mean still divides by the examples, and validation does not weigh.
         label_smoothing: from 0 to 1: how far labels move towards the uniform distribution.
+        loss_from: ``logits``, as Keras on TensorFlow behind a sigmoid or softmax; or
+            ``probabilities``, clipped as Keras clips what it finds no logits behind.
         engine: ``auto``, or the engine that every recurrent layer shall use.
         optimizer: the fields of `OptimizerConfig`.
 
@@ -43,6 +53,7 @@ class SequenceClassifier(CheckpointedModule):
         *,
         class_weights: Sequence[float] | None = None,
         label_smoothing: float = 0.0,
+        loss_from: LossFrom = "logits",
         engine: str = "auto",
         **optimizer: Any,
     ) -> None:
@@ -51,6 +62,7 @@ class SequenceClassifier(CheckpointedModule):
         self.optimizer_config = OptimizerConfig(**optimizer)
         self.task: Task = task
         self.label_smoothing = label_smoothing
+        self.loss_from: LossFrom = loss_from
         self.engine = engine
         self.model = SequenceModel(spec)
         self.output_shape = spec.shapes()[spec.output.name]
@@ -74,13 +86,9 @@ class SequenceClassifier(CheckpointedModule):
                 f"a binary task needs a last layer of size 1; got {self.output_shape[-1]}. "
                 "Use task 'multiclass'."
             )
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1); got {self.label_smoothing}.")
-        if class_weights is not None and len(class_weights) != self.num_classes:
-            raise ValueError(
-                f"class_weights must have {self.num_classes} numbers, one a class; "
-                f"got {len(class_weights)}."
-            )
+        check_loss_settings(
+            self.task, self.num_classes, class_weights, self.label_smoothing, self.loss_from
+        )
 
     @property
     def spec(self) -> ModelSpec:
@@ -184,79 +192,46 @@ class SequenceClassifier(CheckpointedModule):
         """Makes every stateful layer start from zeros again, as Keras's method of this name."""
         self.model.reset_states()
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """The last layer's activation of the logits, in their shape."""
-        return self.model.activate(logits)
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of a batch."""
-        return self._shared_step(batch, "train")
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measures a batch."""
-        self._shared_step(batch, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measures a batch."""
-        self._shared_step(batch, "test")
-
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities, in the shape of the logits."""
         batch = Batch(*batch)
         return self.probabilities(self.forward(batch.inputs, mask=batch.mask))
 
-    def _shared_step(self, batch: Batch, stage: str) -> Tensor:
-        """Loss and metrics of one batch."""
-        inputs, labels, mask = Batch(*batch)
-        if labels is None:
-            raise ValueError(f"the {stage} batch has no labels; got inputs alone.")
-        logits, mask = self.masked_logits(inputs, None, mask)
-        mask = mask if self.tagging else None
-        if mask is not None:
-            labels = labels.masked_fill(~mask[(..., *(None,) * (labels.dim() - 2))], 0)
-        loss = sequence_loss(
-            self.task,
-            logits,
-            labels,
-            mask=mask,
-            class_weights=self.class_weights,
-            label_smoothing=self.label_smoothing,
-        )
-        outputs = self.probabilities(logits.detach().float())
-        self.metrics.update(stage, outputs, labels, mask)
-        weight = len(labels) if mask is None else int(mask.sum())
-        if stage == "train":
-            self.log(
-                "train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=weight
-            )
-        else:
-            self.metrics.update_loss(stage, loss, weight)
-        return loss
-
-    def _log_metrics(self, stage: str) -> None:
-        self.log_dict(self.metrics.compute(stage), prog_bar=stage == "val", sync_dist=True)
-
-    def on_train_epoch_end(self) -> None:
-        """Logs the epoch's training metrics."""
-        self._log_metrics("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs the validation metrics."""
-        self._log_metrics("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Logs the test metrics and keeps the confusion matrix."""
-        self._log_metrics("test")
-        self.confusion = self.metrics.compute_confusion()
-
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """What `OptimizerConfig` says, fused unless a gradient scaler forbids it."""
-        config = self.optimizer_config
-        optimizer = config.build(self.parameters(), fused=self.trainer.precision != "16-mixed")
-        schedule: Any = config.build_schedule(optimizer, self._training_length)
+        optimizer = self.build_optimizer(fused=self.trainer.precision != "16-mixed")
+        schedule: Any = self.optimizer_config.build_schedule(optimizer, self._training_length)
         if schedule is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def build_optimizer(self, *, fused: bool) -> Optimizer:
+        """The optimiser of this model's parameters, which keeps their constraints.
+
+        Args:
+            fused: whether to use torch's fused kernel where there is one.
+        """
+        config = self.optimizer_config
+        for layer in self.modules():
+            if isinstance(layer, Embedding):
+                layer.sparse_gradients = config.embedding_gradients == "keras_tensorflow"
+        optimizer = config.build(
+            self.model.named_parameters(),
+            variables=[variable.parameters for variable in self.model.variables()],
+            fused=fused,
+        )
+        return self.constrained(optimizer)
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's training metrics, which a plateau may wait for."""
+        super().on_train_epoch_end()
+        end_epoch(self.trainer)
+
+    def on_train_end(self) -> None:
+        """Puts the averages of the weights in their place, where a Keras optimiser keeps any."""
+        for optimizer in self.trainer.optimizers:
+            if isinstance(optimizer, KerasOptimizer):
+                optimizer.finalize_variable_values()
 
     def _training_length(self) -> tuple[float, float]:
         """Optimiser steps of the whole training and of one epoch, infinite where there is no end.
@@ -279,6 +254,7 @@ class SequenceClassifier(CheckpointedModule):
             "task": self.task,
             "class_weights": None if weights is None else weights.tolist(),
             "label_smoothing": self.label_smoothing,
+            "loss_from": self.loss_from,
             "engine": self.engine,
             **self.optimizer_config.to_config(),
         }

@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from parity.accuracy.settings import Settings
+from parity.accuracy.settings import add_command as add_compare
 from parity.results import ParityUnavailable
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -65,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     power.add_argument("--only", metavar="TEXT", help="mutants with TEXT in their name or case")
     power.add_argument("--json", metavar="FILE", help="also write the table as JSON")
+    _add_train(commands)
+    add_compare(commands, default_jobs=os.cpu_count() or 1)
     commands.add_parser("layout", help="print the weight table between torch and Keras")
     quickstart = commands.add_parser(
         "quickstart",
@@ -75,6 +79,37 @@ def build_parser() -> argparse.ArgumentParser:
         "--output", default="runs/quickstart", metavar="FOLDER", help="default: %(default)s"
     )
     return parser
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = commands.add_parser(
+        "train",
+        help="train configurations in both frameworks and compare every step",
+        description="Every Keras optimiser with every cell, then each setting that training "
+        "depends on, on the same batches and dropout, in float64 and float32: loss, gradients, "
+        "states of the optimiser and weights after each step. Exit status 0: all agree; 1: one "
+        "does not; 2: it could not be tried.",
+    )
+    train.add_argument("--optimizer", metavar="NAME", help="of Keras, e.g. adam; default: all")
+    train.add_argument("--cell", choices=("rnn", "lstm", "gru"), help="default: all")
+    train.add_argument("--steps", type=int, default=100, metavar="N", help="default: %(default)s")
+    train.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        default=os.cpu_count() or 1,
+        help="processes that share the cases; default: %(default)s",
+    )
+    train.add_argument(
+        "--causes",
+        action="store_true",
+        help="instead switch each known cause of divergence on, and see whether the check names it",
+    )
+    train.add_argument("--json", metavar="FILE", help="also write the comparisons as JSON")
+    train.add_argument("--junit", metavar="FILE", help="also write them as JUnit XML")
+    train.add_argument(
+        "--html", metavar="FILE", help="also write them as a web page, with the differences by step"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,6 +124,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             passed = run_quickstart(options.output)
         elif options.command == "power":
             passed = _power(options)
+        elif options.command == "train":
+            passed = _train(options)
+        elif options.command == "compare":
+            from parity.accuracy.compare import run_compare
+
+            passed = run_compare(Settings.from_options(options))
         elif options.command == "layout":
             from parity.layout_page import layout_table
 
@@ -121,6 +162,19 @@ def _check(options: argparse.Namespace) -> bool:
         report = check_model(options.model, options.examples)
     publish(report, outputs, from_grid=options.model is None)
     return report.passed
+
+
+def _train(options: argparse.Namespace) -> bool:
+    for name in ("steps", "jobs"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} must be at least 1; got {getattr(options, name)}.")
+    from parity.check import Outputs
+    from parity.training.command import train_causes, train_suite
+
+    if options.causes:
+        return train_causes()
+    outputs = Outputs(json=options.json, junit=options.junit, html=options.html)
+    return train_suite(options.optimizer, options.cell, options.steps, options.jobs, outputs)
 
 
 def _power(options: argparse.Namespace) -> bool:

@@ -1,6 +1,7 @@
 """python -m parity check: a grid of configurations, or one trained model on its own data."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -78,11 +79,16 @@ def test_examples(path: str, model: SequenceClassifier, count: int) -> Batch:
     return model.preprocessing(list(datamodule.examples("test").inputs[:count]))
 
 
-def publish(report: ParityReport, outputs: Outputs, from_grid: bool = False) -> None:
+def publish(
+    report: ParityReport,
+    outputs: Outputs,
+    from_grid: bool = False,
+    figures: Sequence[str] = (),
+) -> None:
     """Prints the table and writes the files that were asked for.
 
     A long report is condensed where people read it; programs get every row. Of a grid's failures
-    the table says how to try them again.
+    the table says how to try them again. ``figures`` are charts for the web page.
     """
     short = report.condensed()
     print(parity_table(short, from_grid=from_grid))
@@ -91,7 +97,14 @@ def publish(report: ParityReport, outputs: Outputs, from_grid: bool = False) -> 
     if outputs.junit:
         write_junit(outputs.junit, report)
     if outputs.html:
-        write_html(outputs.html, title="Parity", classifiers=(), parity=short, facts=facts())
+        write_html(
+            outputs.html,
+            title="Parity",
+            classifiers=(),
+            parity=short,
+            facts=facts(),
+            figures=figures,
+        )
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as stream:

@@ -18,6 +18,7 @@ from parity.layout import layer_rows
 from parity.results import ParityReport, ParityRow, ParityUnavailable
 from parity.runs import fresh_states
 from parity.tolerance import float64_bound, rounding_bound
+from parity.training.batches import given_batches, random_batches
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +35,8 @@ def compare(
     mask: Array | None = None,
     *,
     gradients: bool = False,
+    training_steps: int = 0,
+    labels: Array | None = None,
     case: str = "model",
 ) -> ParityReport:
     """Compares a classifier with a Keras model, weights and all.
@@ -49,6 +52,9 @@ def compare(
         mask: as for ``model.predict``. With ``lengths`` or ``mask`` the Keras model must take a
             mask as its last input (``to_keras(model, mask_input=True)``).
         gradients: whether the gradients of every parameter and input are compared too, in float64.
+        training_steps: for how many steps copies of both are trained on the same batches and
+            dropout, every step compared; see `parity.training.check.compare_training`.
+        labels: to train on, an entry an example of ``inputs``; default: random ones.
         case: how the report calls the comparison.
 
     Returns:
@@ -60,6 +66,7 @@ def compare(
     """
     from parity import keras_model as theirs
 
+    _check_training(training_steps, labels, inputs)
     explicit = theirs.takes_mask(keras_model, model.spec)
     batch = theirs.batch_size_of(keras_model)
     given = _inputs(model, inputs, lengths, mask, explicit, batch)
@@ -85,7 +92,23 @@ def compare(
             rows.append(_float32_row(case, ours32, theirs32, truth, bound))
             if model.task in ("binary", "multiclass"):
                 rows.append(_classes_row(case, ours32, theirs32, bound))
+    if training_steps:
+        from parity.training.check import compare_training
+
+        batches = (
+            random_batches(model, training_steps, explicit, batch)
+            if inputs is None
+            else given_batches(model, given, labels, training_steps, batch)
+        )
+        rows += compare_training(model, keras_model, batches, case=case).report.rows
     return ParityReport(tuple(rows))
+
+
+def _check_training(steps: int, labels: Array | None, inputs: Arrays | None) -> None:
+    if steps < 0:
+        raise ValueError(f"training_steps must not be negative; got {steps}.")
+    if labels is not None and (inputs is None or not steps):
+        raise ValueError("labels belong to inputs and training_steps; give all three.")
 
 
 def assert_parity(

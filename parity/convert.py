@@ -122,7 +122,7 @@ def aligned_nodes(ours: ModelSpec, theirs: ModelSpec) -> list[tuple[Node, Node]]
                 f"layer {our_node.name!r} differs from Keras layer {their_node.name!r}: "
                 f"{our_node.layer} and {their_node.layer}."
             )
-        if [_renamed(name, names) for name in our_node.inputs] != list(their_node.inputs):
+        if [renamed_reference(name, names) for name in our_node.inputs] != list(their_node.inputs):
             raise ParityUnavailable(
                 f"layer {our_node.name!r} takes {', '.join(our_node.inputs)}, but Keras layer "
                 f"{their_node.name!r} takes {', '.join(their_node.inputs)}."
@@ -132,7 +132,7 @@ def aligned_nodes(ours: ModelSpec, theirs: ModelSpec) -> list[tuple[Node, Node]]
     return pairs
 
 
-def _renamed(name: str, names: Mapping[str, str]) -> str:
+def renamed_reference(name: str, names: Mapping[str, str]) -> str:
     """A reference to one of our outputs as a reference to theirs."""
     node, colon, index = name.partition(":")
     return f"{names[node]}{colon}{index}"

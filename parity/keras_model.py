@@ -73,35 +73,50 @@ def max_pooling_may_drop_masks() -> Iterator[None]:
         yield
 
 
-@float64_kept()
-@max_pooling_may_drop_masks()
 def to_float64(model: keras.Model) -> keras.Model:
     """The same Keras model with float64 layers and the same weights, all of them trainable."""
-    clone = type(model).from_config(_float64_config(model.get_config(), dtype_of(model)))
+    return copied(model, "float64", trainable=True)
+
+
+@float64_kept()
+@max_pooling_may_drop_masks()
+def copied(model: keras.Model, dtype: str, trainable: bool | None = None) -> keras.Model:
+    """The same Keras model, not compiled, with layers of a dtype and the same weights.
+
+    Args:
+        model: unchanged.
+        dtype: ``"float32"`` or ``"float64"``.
+        trainable: what every layer becomes; None leaves each as it is.
+    """
+    changes: dict[str, Any] = {"dtype": dtype}
+    if trainable is not None:
+        changes["trainable"] = trainable
+    config = _changed_config(model.get_config(), changes, dtype_of(model))
+    clone = type(model).from_config(config)
     if not clone.built:
         clone.build(model.input_shape)
-    clone.set_weights([np.asarray(array, "float64") for array in model.get_weights()])
+    clone.set_weights([np.asarray(array, dtype) for array in model.get_weights()])
     return clone
 
 
-def _float64_config(config: Any, dtype: str) -> Any:
-    """A config in which every float is float64 and every layer trainable, nested ones too.
+def _changed_config(config: Any, changes: Mapping[str, Any], dtype: str) -> Any:
+    """A config in which every float dtype and every trainable flag is what ``changes`` says.
 
     A Masking layer goes on looking for the value that it looked for in ``dtype``.
     """
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
-            return "float64"
-        changed = {key: _float64_config(value, dtype) for key, value in config.items()}
-        if config.get("dtype") in ("float16", "bfloat16", "float32"):
-            changed["dtype"] = "float64"
-        if "trainable" in config:  # gradients are asked of every weight
-            changed["trainable"] = True
+            return changes["dtype"]
+        changed = {key: _changed_config(value, changes, dtype) for key, value in config.items()}
+        if config.get("dtype") in ("float16", "bfloat16", "float32", "float64"):
+            changed["dtype"] = changes["dtype"]
+        if "trainable" in config and "trainable" in changes:
+            changed["trainable"] = changes["trainable"]
         if "mask_value" in config:
             changed["mask_value"] = float(np.dtype(dtype).type(config["mask_value"]))
         return changed
     if isinstance(config, list | tuple):
-        return type(config)(_float64_config(part, dtype) for part in config)
+        return type(config)(_changed_config(part, changes, dtype) for part in config)
     return config
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -16,8 +17,14 @@ from parity.runs import shared_noise
 RANDOM: Any = keras.src.backend.random  # type: ignore[attr-defined]
 
 
+Source = Callable[[str, str, tuple[int, ...]], Any]
+Drawn = Callable[[str, tuple[int, ...]], Any]
+
+
 @contextmanager
-def noise_shared(name: str, layer: Any, spec: LayerSpec, shape: Sequence[int]) -> Iterator[None]:
+def noise_shared(
+    name: str, layer: Any, spec: LayerSpec, shape: Sequence[int], source: Source = shared_noise
+) -> Iterator[None]:
     """Within, a Keras layer drops and adds what ours of the same node name does.
 
     Args:
@@ -25,21 +32,23 @@ def noise_shared(name: str, layer: Any, spec: LayerSpec, shape: Sequence[int]) -
         layer: the Keras layer.
         spec: its spec.
         shape: of its input.
+        source: draws the deviates for a node's name, a key and a shape.
     """
     for direction, part, recurrent in _directions(layer, spec):
         cells = getattr(part.cell, "cells", [part.cell])
         for level, (cell, cell_spec) in enumerate(zip(cells, recurrent.cells, strict=True)):
-            _share_with_cell(cell, cell_spec, f"{direction}.{level}", name)
+            _share_with_cell(cell, cell_spec, f"{direction}.{level}", partial(source, name))
     kept = RANDOM.dropout, RANDOM.normal
     # TimeDistributed calls its layer step by step; ours draws for all steps at once.
     steps = count() if isinstance(spec, specs.TimeDistributed) else None
 
-    def deviates(kind: str, asked: tuple[int, ...]) -> np.ndarray:
+    def deviates(kind: str, asked: tuple[int, ...]) -> Any:
         if steps is None:
-            return shared_noise(name, f"inputs.{kind}", asked)
+            return source(name, f"inputs.{kind}", asked)
         batch, time = shape[:2]
-        every = shared_noise(name, f"inputs.{kind}", (batch * time, *asked[1:]))
-        return every.reshape(batch, time, *asked[1:])[:, next(steps) % time]
+        every = source(name, f"inputs.{kind}", (batch * time, *asked[1:]))
+        split: Any = keras.ops.reshape(every, (batch, time, *asked[1:]))
+        return split[:, next(steps) % time]
 
     def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
         shape = tuple(inputs.shape)
@@ -76,7 +85,7 @@ def _directions(layer: Any, spec: LayerSpec) -> list[tuple[str, Any, Any]]:
     return []
 
 
-def _share_with_cell(cell: Any, spec: Recurrent, key: str, name: str) -> None:
+def _share_with_cell(cell: Any, spec: Recurrent, key: str, drawn: Drawn) -> None:
     gates = KERAS_GATES[spec.cell] if spec.recurrent_dropout else "*"
 
     def factors(of: str, rate: float) -> Callable[[Any], Any]:
@@ -84,7 +93,7 @@ def _share_with_cell(cell: Any, spec: Recurrent, key: str, name: str) -> None:
             if not rate:
                 return None
             made = [
-                _factor(name, f"{key}.{of}.{gate}", tuple(step.shape), rate, step.dtype)
+                _kept(drawn(f"{key}.{of}.{gate}.dropout", tuple(step.shape)), rate, step.dtype)
                 for gate in gates
             ]
             return made if getattr(cell, "dropout_mask_count", None) else made[0]
@@ -95,11 +104,7 @@ def _share_with_cell(cell: Any, spec: Recurrent, key: str, name: str) -> None:
     cell.get_recurrent_dropout_mask = factors("recurrent", spec.recurrent_dropout)
 
 
-def _factor(name: str, key: str, shape: tuple[int, ...], rate: float, dtype: Any) -> Any:
-    return _kept(shared_noise(name, f"{key}.dropout", shape), rate, dtype)
-
-
-def _kept(deviates: np.ndarray, rate: float, dtype: Any) -> Any:
+def _kept(deviates: Any, rate: float, dtype: Any) -> Any:
     """The factor of inverted dropout."""
     dtype = keras.backend.standardize_dtype(dtype)
     whole: Any = keras.ops.cast(deviates >= rate, dtype)

@@ -67,8 +67,7 @@ def run_ours(
     if gradients:
         for values, _ in inputs:
             values.requires_grad_(values.is_floating_point())
-    for name, layer in model.layers.items():
-        layer.apply(partial(_set_noise, source=_noise_of(name)))
+    share_noise(model)
     model.train(training)
     with torch.set_grad_enabled(gradients):
         stages = model.stages(inputs)
@@ -107,8 +106,18 @@ def _is_input(model: SequenceModel, name: str) -> bool:
     return any(node.name == name and isinstance(node.layer, Input) for node in model.spec.nodes)
 
 
-def _noise_of(name: str) -> Callable[[str, tuple[int, ...]], Tensor]:
-    return lambda key, shape: torch.from_numpy(shared_noise(name, key, shape))
+def share_noise(
+    model: SequenceModel, noise: Callable[[str, str, tuple[int, ...]], Array] = shared_noise
+) -> None:
+    """Makes every layer draw its noise by node name, key and shape when it trains."""
+    for name, layer in model.layers.items():
+        layer.apply(partial(_set_noise, source=_noise_of(name, noise)))
+
+
+def _noise_of(
+    name: str, noise: Callable[[str, str, tuple[int, ...]], Array]
+) -> Callable[[str, tuple[int, ...]], Tensor]:
+    return lambda key, shape: torch.from_numpy(noise(name, key, shape))
 
 
 def _set_noise(module: torch.nn.Module, source: Callable[..., Tensor]) -> None:

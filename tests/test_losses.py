@@ -1,5 +1,6 @@
 """Each task's loss is its formula, and its mean is over examples."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from birnn_lightning.losses import Task, sequence_loss
+from birnn_lightning.losses import Task, check_loss_settings, sequence_loss
 from parity.oracle.activations import log_softmax
 from tests.nn.samples import BATCH, CLASSES, MASKS, TIME, uniform
 
@@ -149,3 +150,56 @@ def test_labels_of_another_shape_are_refused(task: Task, logits: tuple, labels: 
     """They would be broadcast to a loss of every example against every other."""
     with pytest.raises(ValueError, match=r"shape|size"):
         sequence_loss(task, torch.zeros(logits), torch.zeros(labels))
+
+
+SAMPLES = torch.tensor([0.5, 3.0], dtype=torch.float64)
+
+
+def test_weights_change_the_losses_and_not_the_count() -> None:
+    logits, labels = uniform(BATCH, TIME, CLASSES, seed=1), CLASS_LABELS
+    mask = MASKS["interior"]
+    losses = multiclass_losses(logits.numpy(), labels.numpy(), 0.0, WEIGHTS["plain"])
+    expected = (losses * SAMPLES.numpy()[:, None] * mask.numpy()).sum() / mask.sum().item()
+    settings = {"mask": mask, "sample_weights": SAMPLES}
+    ours = loss("multiclass", logits, labels, **settings)
+    assert ours == pytest.approx(expected, abs=TOLERANCE)
+
+
+def test_a_mask_that_leaves_nothing_gives_no_loss_and_no_gradient() -> None:
+    logits = uniform(BATCH, TIME, CLASSES, seed=1).requires_grad_()
+    total = sequence_loss("multiclass", logits, CLASS_LABELS, mask=MASKS["all rows empty"])
+    total.backward()
+    assert total == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+@pytest.mark.parametrize("shape", [(TIME,), (TIME, BATCH), (BATCH, TIME, 1), ()])
+def test_weights_of_another_shape_are_refused(shape: tuple) -> None:
+    message = f"sample_weights must have the shape (2,) or (2, 7); got {shape}."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        loss("binary", torch.zeros(BATCH, TIME), BINARY_LABELS, sample_weights=torch.ones(shape))
+
+
+def test_half_precision_has_losses_from_probabilities() -> None:
+    """In bfloat16 itself ``1 - 1e-7`` is 1, and the loss of a 0 there infinite."""
+    probabilities = torch.ones(TIME, dtype=torch.bfloat16)
+    ours = loss("binary", probabilities, torch.zeros(TIME), loss_from="probabilities")
+    assert ours == pytest.approx(-np.log(1e-7), rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("task", "loss_from", "message"),
+    [
+        ("binary", "odds", "loss_from must be 'logits' or 'probabilities'; got 'odds'."),
+        (
+            "regression",
+            "probabilities",
+            "loss_from='probabilities' is for classes; the squared error of a regression has no "
+            "probabilities. Leave it out.",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit(task: Task, loss_from: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_loss_settings(task, 2, None, 0.0, loss_from)

@@ -18,7 +18,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 import birnn_lightning.data  # noqa: F401  (makes the data modules known by name)
-from birnn_lightning.callbacks import RandomState
+from birnn_lightning.callbacks import KerasEarlyStopping, RandomState
 from birnn_lightning.cli.errors import OneLineErrors, mistakes_in_one_line
 from birnn_lightning.cli.summary import fit_summary, test_summary
 from birnn_lightning.cli.tensorboard import keep_tensorboard_from_tensorflow
@@ -211,6 +211,7 @@ class TrainingCLI(LightningCLI):
         """Drops what waits for a validation loss where nothing is validated.
 
         A resumed run goes on with the checkpoints it has; a better one alone replaces its best.
+        An early stopping of Keras's takes the place of Lightning's.
         """
         data = self.datamodule
         if self.subcommand != "fit" or config.get("fast_dev_run"):
@@ -219,6 +220,8 @@ class TrainingCLI(LightningCLI):
             callbacks = last_checkpoints()
         else:
             callbacks = [*callbacks, *last_checkpoints()]
+        if any(isinstance(own, KerasEarlyStopping) for own in config.get("callbacks") or []):
+            callbacks = [one for one in callbacks if not isinstance(one, EarlyStopping)]
         resumed = self._get(self.config, "ckpt_path")
         if resumed and run_config(resumed).is_file():
             for callback in callbacks:

@@ -1,6 +1,6 @@
 """Every layer maps masked tensors to a masked tensor, and a spec to its layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from torch import nn
@@ -8,6 +8,7 @@ from torch import nn
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.noise import NoiseSource
 from birnn_lightning.nn.specs import LayerSpec, Shape
+from birnn_lightning.nn.variables import Variable
 
 LayerBuilder = Callable[..., "Layer"]
 _BUILDERS: dict[type[LayerSpec], LayerBuilder] = {}
@@ -26,6 +27,10 @@ class Layer(nn.Module):
     def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
         """Computes the output and its mask, or several."""
         raise NotImplementedError
+
+    def variables(self) -> Iterator[Variable]:
+        """What it trains, under Keras's names within the layer."""
+        yield from ()
 
 
 def layer_for(kind: type[LayerSpec]) -> Callable[[_B], _B]:

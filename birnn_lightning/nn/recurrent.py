@@ -18,7 +18,8 @@ from birnn_lightning.nn.engines import (
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, carry_outputs, check_mask
 from birnn_lightning.nn.noise import dropout_factor
-from birnn_lightning.nn.recurrent_weights import add_weights, reset_weights
+from birnn_lightning.nn.recurrent_weights import add_weights, cell_variables, reset_weights
+from birnn_lightning.nn.regularizers import ActivityLosses
 from birnn_lightning.nn.specs import (
     STATES,
     Bidirectional,
@@ -26,6 +27,7 @@ from birnn_lightning.nn.specs import (
     RecurrentStack,
     Shape,
 )
+from birnn_lightning.nn.variables import Variable, within
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": lambda forward, backward: torch.cat([forward, backward], dim=-1),
@@ -52,6 +54,7 @@ class RecurrentLayer(Layer):
     Attributes:
         spec: what is computed.
         requested_engine: ``"auto"`` or an engine's name; may be changed at any time.
+        activity_losses: where the penalties of each direction's own outputs go.
         states: of a stateful layer: the final states of the last batch, in the order in which they
             are given and returned; None before the first batch and after `reset_states`.
     """
@@ -63,6 +66,7 @@ class RecurrentLayer(Layer):
             raise ValueError("a recurrent layer needs inputs of a known feature size; got None.")
         self.spec = spec
         self.requested_engine = "auto"
+        self.activity_losses = ActivityLosses()
         self.states: tuple[Tensor, ...] | None = None
         directions = spec.directions if isinstance(spec, Bidirectional) else (spec,)
         self._directions = dict(zip((FORWARD, BACKWARD), directions, strict=False))
@@ -90,6 +94,14 @@ class RecurrentLayer(Layer):
         """The parameters of a cell; see `cells` for the arguments."""
         names = (f"{name}_l{level}{suffix}" for name in Weights._fields)
         return Weights(*(getattr(self, name, None) for name in names))  # type: ignore[arg-type]
+
+    def variables(self) -> Iterator[Variable]:
+        """Those of every cell."""
+        for suffix, level, cell in self.cells():
+            direction = f"{DIRECTION_NAMES[suffix]}_layer/" if len(self._directions) > 1 else ""
+            stack = isinstance(self._directions[suffix], RecurrentStack)
+            owner = f"{direction}cell/cells/{level}" if stack else f"{direction}cell"
+            yield from within(owner, cell_variables(cell, self.weights(suffix, level)))
 
     @property
     def cell_name(self) -> str:
@@ -136,18 +148,26 @@ class RecurrentLayer(Layer):
         finals = tuple(part for _, states in outcomes for state in states for part in state)
         if self._directions[FORWARD].stateful:
             self.states = tuple(state.detach() for state in finals)
-        outputs = self._merged(
-            [
-                direction_output(direction, Outcome(sequence, states[-1]), mask)
-                for direction, (sequence, states) in zip(
-                    self._directions.values(), outcomes, strict=True
-                )
-            ],
-            mask,
-        )
+        by_itself = [
+            direction_output(direction, Outcome(sequence, states[-1]), mask)
+            for direction, (sequence, states) in zip(
+                self._directions.values(), outcomes, strict=True
+            )
+        ]
+        if isinstance(self.spec, Bidirectional):
+            self._regularize(by_itself, [states for _, states in outcomes])
+        outputs = self._merged(by_itself, mask)
         if self._directions[FORWARD].return_state:
             outputs += tuple(Masked(state) for state in finals)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _regularize(self, outputs: list[Tensor], states: list[list[State]]) -> None:
+        """Penalises each direction as Keras's layers inside a `Bidirectional` do."""
+        directions = self._directions.values()
+        for direction, output, finals in zip(directions, outputs, states, strict=True):
+            returned = finals if direction.return_state else []
+            flat = (part for state in returned for part in state)
+            self.activity_losses.add(direction, (output, *flat))
 
     def _initial_states(self, values: Tensor, given: list[Tensor]) -> list[Tensor]:
         """Those that are given, those that a stateful layer kept, or zeros."""

@@ -1,11 +1,14 @@
 """The parameters of one recurrent cell: their shapes, names and first values."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 from birnn_lightning.nn.cells import KERAS_GATES, Weights, cell_of
 from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.specs import Recurrent
+from birnn_lightning.nn.variables import Variable, variable
 
 
 def add_weights(module: nn.Module, cell: Recurrent, input_size: int, suffix: str) -> None:
@@ -53,6 +56,13 @@ def reset_weights(cell: Recurrent, weights: Weights) -> None:
         weights.bias_ih.copy_(_in_our_order(cell, draw(cell.bias_initializer, (rows,))))
     if weights.bias_hh is not None:
         weights.bias_hh.zero_()
+
+
+def cell_variables(cell: Recurrent, weights: Weights) -> Iterator[Variable]:
+    """What a cell trains; both biases of a GRU are one array, and zeros that stay are none."""
+    yield from variable(cell, "kernel", weights.weight_ih)
+    yield from variable(cell, "recurrent_kernel", weights.weight_hh, settings="recurrent")
+    yield from variable(cell, "bias", weights.bias_ih, weights.bias_hh)
 
 
 def _in_our_order(cell: Recurrent, array: Tensor) -> Tensor:

@@ -1,12 +1,13 @@
 """An entry says how one spec class and one Keras layer class correspond, setting by setting."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from birnn_lightning.nn.specs import Initializer, LayerSpec
 from parity.keras_config.activations import keras_activation, read_activation, shown
 from parity.keras_config.initializers import keras_initializer, read_initializer
+from parity.keras_config.penalties import KEPT_SUFFIXES, keras_penalty, leave_out, read_penalty
 from parity.results import ParityUnavailable
 
 ACTIVATION_FIELDS = ("activation", "recurrent_activation")
@@ -14,8 +15,6 @@ INITIALIZER_SUFFIX = "_initializer"
 
 # Settings that say how weights came to be or how they are trained, not what is computed from them.
 TRAINING_SETTINGS = frozenset({"name", "trainable", "dtype", "seed", "implementation", "unroll"})
-TRAINING_SUFFIXES = (INITIALIZER_SUFFIX, "_regularizer", "_constraint")
-
 
 MaskRule = Literal["passes", "drops", "makes", "any", "concatenates"]
 """The output's mask: the first input's; none; one that the layer finds in its input (if its setting
@@ -31,10 +30,12 @@ class KerasLayer:
         spec: the spec class.
         fields: spec field to Keras setting. A field whose name ends in ``_initializer`` holds an
             `Initializer`, ``activation`` and ``recurrent_activation`` hold an activation's name,
-            every other one a primitive, or what its reader makes of one.
+            every other one a primitive, or what its reader makes of one. Regularisers and
+            constraints are not in it: their settings have the fields' names.
         constants: spec fields that the Keras class implies.
         required: Keras settings that a spec cannot express, and the values that mean their absence.
         ignored: Keras settings without influence on what is computed.
+        unread: regularisers that the Keras class takes and does not look at, or cannot run.
         readers: for spec fields that are no plain numbers, strings or flags: the Keras setting to
             the field's value; raises ValueError for a setting that a spec cannot express.
         mask: what becomes of the masks of its inputs, see `MaskRule`.
@@ -47,13 +48,23 @@ class KerasLayer:
     constants: Mapping[str, Any] = field(default_factory=dict)
     required: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
     readers: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     mask: MaskRule = "passes"
     uses_mask: bool = False
 
     def to_config(self, spec: LayerSpec) -> dict[str, Any]:
         """The Keras settings of a spec."""
-        return {keras: _written(ours, getattr(spec, ours)) for ours, keras in self.fields.items()}
+        settings = {
+            keras: _written(ours, getattr(spec, ours)) for ours, keras in self.fields.items()
+        }
+        return {**settings, **kept_settings(spec, self.kept)}
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The spec's fields that hold a regulariser or a constraint, which Keras reads too."""
+        names = (one.name for one in fields(self.spec) if one.name.endswith(KEPT_SUFFIXES))
+        return tuple(name for name in names if name not in self.unread)
 
     def from_config(self, config: Mapping[str, Any]) -> LayerSpec:
         """The spec of Keras settings.
@@ -61,18 +72,17 @@ class KerasLayer:
         Raises:
             ParityUnavailable: a setting that a spec cannot express; the message names it.
         """
-        known = set(self.fields.values())
-        for setting, value in config.items():
-            if setting in known or setting in self.ignored or is_training_setting(setting):
-                continue
-            if value not in self.required.get(setting, ()):
-                raise unsupported(self.name, config, setting)
+        known = {*self.fields.values(), *self.kept, *self.ignored}
+        check_settings(self.name, config, known, self.required)
         values = {
             ours: self._read(ours, config, keras)
             for ours, keras in self.fields.items()
             if keras in config
         }
-        return self.spec(**values, **self.constants)
+        penalties = {
+            name: read_penalty(config, name, self.name) for name in self.kept if name in config
+        }
+        return self.spec(**values, **penalties, **self.constants)
 
     def _read(self, ours: str, config: Mapping[str, Any], keras: str) -> Any:
         value = config[keras]
@@ -99,9 +109,36 @@ def _written(ours: str, value: Any) -> Any:
     return keras_activation(value) if ours in ACTIVATION_FIELDS else value
 
 
-def is_training_setting(setting: str) -> bool:
-    """Whether a Keras setting has no influence on what a layer computes from its weights."""
-    return setting in TRAINING_SETTINGS or setting.endswith(TRAINING_SUFFIXES)
+def kept_settings(spec: LayerSpec, names: Collection[str]) -> dict[str, Any]:
+    """The Keras settings of those of a spec's regularisers and constraints that there are."""
+    values = {name: getattr(spec, name) for name in names}
+    return {name: keras_penalty(one) for name, one in values.items() if one is not None}
+
+
+def check_settings(
+    class_name: str,
+    config: Mapping[str, Any],
+    known: Collection[str],
+    required: Mapping[str, tuple[Any, ...]] | None = None,
+) -> None:
+    """Raises ParityUnavailable for a setting that is not known and changes what is computed.
+
+    Args:
+        class_name: the Keras class.
+        config: its settings.
+        known: names of those that are read, or do not matter.
+        required: others, and the values that mean their absence.
+
+    Warns:
+        SettingLeftOut: a regulariser or constraint that is not known.
+    """
+    for setting, value in config.items():
+        if setting in known or setting in TRAINING_SETTINGS or setting.endswith(INITIALIZER_SUFFIX):
+            continue
+        if setting.endswith(KEPT_SUFFIXES):
+            leave_out(config, setting, class_name)
+        elif value not in (required or {}).get(setting, ()):
+            raise unsupported(class_name, config, setting)
 
 
 def unsupported(class_name: str, config: Mapping[str, Any], setting: str) -> ParityUnavailable:

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import Bidirectional, LayerSpec, Recurrent, RecurrentStack
-from parity.keras_config.entry import KerasLayer, is_training_setting, serialized, unsupported
+from parity.keras_config.entry import KerasLayer, check_settings, kept_settings, serialized
+from parity.keras_config.penalties import read_penalty
 from parity.layout import KERAS_CLASSES
 from parity.results import ParityUnavailable
 
@@ -21,6 +22,7 @@ SEQUENCE_FIELDS = (
     "zero_output_for_mask",
 )
 """What a layer does with sequences and states; Keras's names are ours."""
+ACTIVITY = "activity_regularizer"
 GATED = {"recurrent_activation": "recurrent_activation"}
 OWN_FIELDS: dict[str, dict[str, str]] = {
     "rnn": {},
@@ -38,7 +40,9 @@ SAME_NAMES = (
 )
 
 
-def _cell_entry(cell: str, name: str, sequence_fields: Sequence[str]) -> KerasLayer:
+def _cell_entry(
+    cell: str, name: str, sequence_fields: Sequence[str], unread: frozenset[str]
+) -> KerasLayer:
     return KerasLayer(
         name=name,
         spec=Recurrent,
@@ -49,11 +53,19 @@ def _cell_entry(cell: str, name: str, sequence_fields: Sequence[str]) -> KerasLa
         },
         constants={"cell": cell},
         required={"time_major": (False,)},
+        unread=unread,
     )
 
 
-LAYERS = {cell: _cell_entry(cell, name, SEQUENCE_FIELDS) for cell, name in KERAS_CLASSES.items()}
-CELLS = {cell: _cell_entry(cell, f"{name}Cell", ()) for cell, name in KERAS_CLASSES.items()}
+# SimpleRNN takes an activity_regularizer and forgets it; a cell's would be called step by step.
+LAYERS = {
+    cell: _cell_entry(cell, name, SEQUENCE_FIELDS, frozenset({ACTIVITY} if cell == "rnn" else ()))
+    for cell, name in KERAS_CLASSES.items()
+}
+CELLS = {
+    cell: _cell_entry(cell, f"{name}Cell", (), frozenset({ACTIVITY}))
+    for cell, name in KERAS_CLASSES.items()
+}
 ENTRIES = {entry.name: entry for entry in (*LAYERS.values(), *CELLS.values())}
 ONE_DIRECTION = (*KERAS_CLASSES.values(), "RNN")
 RECURRENT_CLASSES = (*ONE_DIRECTION, "Bidirectional")
@@ -61,21 +73,24 @@ RECURRENT_CLASSES = (*ONE_DIRECTION, "Bidirectional")
 
 def recurrent_layer(spec: LayerSpec) -> tuple[str, dict[str, Any]]:
     """The Keras class name and settings of a recurrent spec."""
-    if isinstance(spec, Recurrent):
+    if isinstance(spec, Recurrent) and not (spec.cell == "rnn" and spec.activity_regularizer):
         entry = LAYERS[spec.cell]
         return entry.name, entry.to_config(spec)
-    if isinstance(spec, RecurrentStack):
+    if isinstance(spec, OneDirection):
         cells = [
             serialized(CELLS[one.cell].name, CELLS[one.cell].to_config(one)) for one in spec.cells
         ]
+        stacked = isinstance(spec, RecurrentStack)
+        cell = serialized("StackedRNNCells", {"cells": cells}) if stacked else cells[0]
         settings = {name: getattr(spec, name) for name in SEQUENCE_FIELDS}
-        return "RNN", {"cell": serialized("StackedRNNCells", {"cells": cells}), **settings}
+        return "RNN", {"cell": cell, **settings, **kept_settings(spec, (ACTIVITY,))}
     assert isinstance(spec, Bidirectional)
     forward, backward = (serialized(*recurrent_layer(one)) for one in spec.directions)
     return "Bidirectional", {
         "layer": forward,
         "backward_layer": backward,
         "merge_mode": spec.merge_mode,
+        **kept_settings(spec, (ACTIVITY,)),
     }
 
 
@@ -106,14 +121,15 @@ def _recurrent(entry: KerasLayer, config: Config) -> Recurrent:
 
 def _stack(config: Config) -> OneDirection:
     """`keras.layers.RNN` around one cell or several; around one it is that cell's own layer."""
-    _check_settings("RNN", config, (*SEQUENCE_FIELDS, "cell"), {"time_major": (False,)})
+    check_settings("RNN", config, (*SEQUENCE_FIELDS, ACTIVITY, "cell"), {"time_major": (False,)})
     settings = {name: config[name] for name in SEQUENCE_FIELDS if name in config}
+    settings[ACTIVITY] = _activity("RNN", config)
     cell = config["cell"]
     if cell["class_name"] != "StackedRNNCells":
         (one,) = _cells([cell], config)
         values = {field.name: getattr(one, field.name) for field in fields(one)}
         return Recurrent(**{**values, **settings})
-    _check_settings("StackedRNNCells", cell["config"], ("cells",))
+    check_settings("StackedRNNCells", cell["config"], ("cells",))
     return RecurrentStack(cells=tuple(_cells(cell["config"]["cells"], config)), **settings)
 
 
@@ -130,14 +146,20 @@ def _cells(serialized_cells: Sequence[Config], config: Config) -> list[Recurrent
 
 def _bidirectional(config: Config) -> Bidirectional:
     """The two directions as Keras runs them, whatever their own ``zero_output_for_mask`` says."""
-    _check_settings("Bidirectional", config, ("layer", "backward_layer", "merge_mode"))
+    known = ("layer", "backward_layer", "merge_mode", ACTIVITY)
+    check_settings("Bidirectional", config, known)
     forward = _direction(config["layer"], config)
     other = config.get("backward_layer")
     return specs.Bidirectional(
         forward=forward,
         backward=_direction(other, config) if other else None,
         merge_mode=config.get("merge_mode", "concat"),
+        activity_regularizer=_activity("Bidirectional", config),
     )
+
+
+def _activity(class_name: str, config: Config) -> Any:
+    return read_penalty(config, ACTIVITY, class_name) if ACTIVITY in config else None
 
 
 def _direction(part: Config, config: Config) -> OneDirection:
@@ -149,16 +171,3 @@ def _direction(part: Config, config: Config) -> OneDirection:
     spec = recurrent_spec(part["class_name"], part["config"])
     assert not isinstance(spec, Bidirectional)
     return spec
-
-
-def _check_settings(
-    class_name: str,
-    config: Config,
-    known: Sequence[str],
-    required: Mapping[str, tuple[Any, ...]] | None = None,
-) -> None:
-    for setting, value in config.items():
-        if setting in known or is_training_setting(setting):
-            continue
-        if value not in (required or {}).get(setting, ()):
-            raise unsupported(class_name, config, setting)

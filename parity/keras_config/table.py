@@ -10,9 +10,15 @@ from birnn_lightning.nn.specs import (
     RecurrentStack,
     TimeDistributed,
 )
-from parity.keras_config.entry import MaskRule, is_training_setting, serialized, unsupported
+from parity.keras_config.entry import MaskRule, check_settings, kept_settings, serialized
 from parity.keras_config.other import OTHER_LAYERS
-from parity.keras_config.recurrent import RECURRENT_CLASSES, recurrent_layer, recurrent_spec
+from parity.keras_config.penalties import leave_out, read_penalty
+from parity.keras_config.recurrent import (
+    ACTIVITY,
+    RECURRENT_CLASSES,
+    recurrent_layer,
+    recurrent_spec,
+)
 from parity.results import ParityUnavailable
 
 BY_KERAS_NAME = {entry.name: entry for entry in OTHER_LAYERS}
@@ -24,7 +30,8 @@ def keras_layer(spec: LayerSpec) -> tuple[str, dict[str, Any]]:
     if isinstance(spec, Recurrent | RecurrentStack | Bidirectional):
         return recurrent_layer(spec)
     if isinstance(spec, TimeDistributed):
-        return "TimeDistributed", {"layer": serialized_layer(spec.layer)}
+        inner = serialized_layer(spec.layer)
+        return "TimeDistributed", {"layer": inner, **kept_settings(spec, (ACTIVITY,))}
     entry = BY_SPEC[type(spec)]
     return entry.name, entry.to_config(spec)
 
@@ -71,8 +78,21 @@ def layer_spec(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
 
 
 def _time_distributed(config: Mapping[str, Any]) -> TimeDistributed:
-    for setting in config.keys() - {"layer"}:
-        if not is_training_setting(setting):
-            raise unsupported("TimeDistributed", config, setting)
-    inner = config["layer"]
-    return TimeDistributed(layer=layer_spec(inner["class_name"], inner["config"]))
+    check_settings("TimeDistributed", config, ("layer", ACTIVITY))
+    inner = _without_activity(config["layer"])
+    return TimeDistributed(
+        layer=layer_spec(inner["class_name"], inner["config"]),
+        activity_regularizer=(
+            read_penalty(config, ACTIVITY, "TimeDistributed") if ACTIVITY in config else None
+        ),
+    )
+
+
+def _without_activity(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """A serialized layer, and those in it, without the regulariser that Keras does not look at."""
+    leave_out(layer["config"], ACTIVITY, layer["class_name"])
+    config = {name: value for name, value in layer["config"].items() if name != ACTIVITY}
+    for name in ("layer", "backward_layer"):
+        if config.get(name):
+            config[name] = _without_activity(config[name])
+    return {**layer, "config": config}

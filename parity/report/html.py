@@ -25,6 +25,7 @@ def write_html(
     classifiers: Sequence[ClassifierResult],
     parity: ParityReport,
     facts: Mapping[str, str],
+    figures: Sequence[str] = (),
 ) -> None:
     """Writes the report as one HTML file, atomically; it loads nothing and runs no script.
 
@@ -34,11 +35,13 @@ def write_html(
         classifiers: what was trained, in the order to show; may be empty.
         parity: what was compared.
         facts: how the results came about: versions, machine, command, date, seconds.
+        figures: more charts (`parity.report.svg.line_chart`), shown before the comparisons.
 
     Raises:
         OSError: the file cannot be written; an existing one is then untouched.
     """
-    atomic_write(path, page(title=title, classifiers=classifiers, parity=parity, facts=facts))
+    whole = page(title=title, classifiers=classifiers, parity=parity, facts=facts, figures=figures)
+    atomic_write(path, whole)
 
 
 def page(
@@ -47,6 +50,7 @@ def page(
     classifiers: Sequence[ClassifierResult],
     parity: ParityReport,
     facts: Mapping[str, str],
+    figures: Sequence[str] = (),
 ) -> str:
     """The whole document, well-formed as XML too."""
     style = resources.files("parity.report").joinpath("style.css").read_text(encoding="utf-8")
@@ -56,6 +60,7 @@ def page(
         facts_list(facts),
         comparison(classifiers),
         *(classifier_section(result) for result in classifiers),
+        figures_section(figures),
         parity_section(parity),
     )
     return (
@@ -162,6 +167,11 @@ def tiles(result: ClassifierResult) -> str:
         for name, value in named
     )
     return f'<dl class="tiles">{items}</dl>'
+
+
+def figures_section(figures: Sequence[str]) -> str:
+    """Further charts; empty where there are none."""
+    return f'<section><div class="figures">{"".join(figures)}</div></section>' if figures else ""
 
 
 def parity_section(parity: ParityReport) -> str:

@@ -24,11 +24,13 @@ class Series:
         name: what the legend says.
         points: ``(epoch, value)`` in order; a value that is not finite leaves a gap.
         style: which colour and dash, counted from 0.
+        unit: what the points are counted in.
     """
 
     name: str
     points: tuple[tuple[int, float], ...]
     style: int
+    unit: str = "epoch"
 
     @property
     def css_class(self) -> str:
@@ -55,7 +57,7 @@ def line_chart(
     if drawable:
         chart = svg(title, y_label, series, drawable, limits)
     else:
-        chart = '<p class="note">No epoch has a value to draw.</p>'
+        chart = '<p class="note">There is no value to draw.</p>'
     legend = "".join(legend_entry(line) for line in series)
     return (
         f'<figure class="chart"><figcaption>{escaped(title)}</figcaption>{chart}'
@@ -85,7 +87,7 @@ def svg(
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(title)}">',
         f"<title>{escaped(title)}</title><desc>{escaped(described(series))}</desc>",
         f'<text class="label" x="{left}" y="14">{escaped(y_label)}</text>',
-        f'<text class="label end" x="{right}" y="{HEIGHT - 6}">epoch</text>',
+        f'<text class="label end" x="{right}" y="{HEIGHT - 6}">{escaped(series[0].unit)}</text>',
     ]
     for value, label in vertical.ticks:
         y = place.y(value)
@@ -133,9 +135,9 @@ def curve(line: Series, place: Place) -> str:
         radius = 4 if len(run) == 1 else 2.6
         if len(run) == 1 or len(line.points) <= MARKED_POINTS:
             parts += [
-                f'<circle cx="{place.x(epoch)}" cy="{place.y(value)}" r="{radius}">'
-                f"<title>{escaped(line.name)}, epoch {epoch}: {metric(value)}</title></circle>"
-                for epoch, value in run
+                f'<circle cx="{place.x(at)}" cy="{place.y(value)}" r="{radius}">'
+                f"<title>{escaped(line.name)}, {line.unit} {at}: {metric(value)}</title></circle>"
+                for at, value in run
             ]
     return "".join(parts) + "</g>"
 
@@ -157,7 +159,8 @@ def described(series: Sequence[Series]) -> str:
         if run:
             (first, start), (last, end) = run[0], run[-1]
             sentences.append(
-                f"{line.name}: {metric(start)} at epoch {first}, {metric(end)} at epoch {last}."
+                f"{line.name}: {metric(start)} at {line.unit} {first}, "
+                f"{metric(end)} at {line.unit} {last}."
             )
     return " ".join(sentences)
 
@@ -169,7 +172,7 @@ def gaps_note(series: Sequence[Series]) -> str:
         gaps = [epoch for epoch, value in line.points if not is_drawable(value)]
         if gaps:
             shown = ", ".join(map(str, gaps[:8])) + (", …" if len(gaps) > 8 else "")
-            word = "epoch" if len(gaps) == 1 else f"{len(gaps)} epochs:"
+            word = line.unit if len(gaps) == 1 else f"{len(gaps)} {line.unit}s:"
             notes.append(
                 f'<p class="note">{escaped(line.name)} is not finite at {word} {shown}.</p>'
             )

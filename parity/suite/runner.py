@@ -1,29 +1,19 @@
 """Many cases run in several processes, and a run that was interrupted goes on where it stopped."""
 
-import hashlib
-import json
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Future
 from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 
 from tqdm import tqdm
 
-from birnn_lightning.files import atomic_write
+from parity.journal import Journal, made_by
+from parity.parallel import in_processes
 from parity.results import ParityReport, ParityRow, ParityUnavailable
 from parity.suite.cases import Case
 from parity.suite.layer_cases import LayerCase
-from parity.versions import facts
 
 AnyCase = Case | LayerCase
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-}
-"""Matrices this small are faster on one thread, and every process has its own."""
 
 
 def run_case(case: AnyCase) -> ParityReport:
@@ -56,8 +46,8 @@ def run_suite(
     Raises:
         ParityUnavailable: the journal was written by other code, or is no journal.
     """
-    book = Journal(journal) if journal else None
-    done = book.read() if book else {}
+    book = Journal(journal, made_by()) if journal else None
+    done = read_reports(book) if book else {}
     waiting = [case for case in cases if case.name not in done]
     with tqdm(
         total=len(cases), initial=len(cases) - len(waiting), disable=None, unit="case"
@@ -65,7 +55,7 @@ def run_suite(
         for name, report in _results(waiting, jobs):
             done[name] = report
             if book:
-                book.append(name, report)
+                book.append({"case": name, "rows": [asdict(row) for row in report.rows]})
             bar.update()
     return ParityReport(tuple(row for case in cases for row in done[case.name].rows))
 
@@ -75,15 +65,8 @@ def _results(cases: Sequence[AnyCase], jobs: int) -> Iterator[tuple[str, ParityR
     if jobs == 1 or len(cases) < 2:
         yield from ((case.name, run_case(case)) for case in cases)
         return
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with _environment(ONE_THREAD):
-        pool = ProcessPoolExecutor(jobs, mp_context=context)
-        try:
-            futures = {pool.submit(run_case, case): case.name for case in cases}
-            for future in as_completed(futures):
-                yield futures[future], _report(futures[future], future)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for case, future in in_processes(run_case, cases, jobs):
+        yield case.name, _report(case.name, future)
 
 
 def _report(name: str, future: "Future[ParityReport]") -> ParityReport:
@@ -104,78 +87,16 @@ def _report(name: str, future: "Future[ParityReport]") -> ParityReport:
     return ParityReport((row,))
 
 
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables for the processes that start within."""
-    kept = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def read_reports(book: Journal) -> dict[str, ParityReport]:
+    """The reports of a grid's journal by case.
 
-
-class Journal:
-    """A file of results: a line that says what made them, then a line a case.
-
-    Args:
-        path: of the file; made with the first result.
+    Raises:
+        ParityUnavailable: it was written by other code, or is no journal of a grid.
     """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Takes the path."""
-        self.path = Path(path)
-
-    def read(self) -> dict[str, ParityReport]:
-        """The reports by case; empty where there is no file yet.
-
-        Raises:
-            ParityUnavailable: other code or versions wrote it, or it is no journal.
-        """
-        if not self.path.exists():
-            return {}
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        try:
-            header = json.loads(lines[0]) if lines else None
-        except json.JSONDecodeError as error:
-            raise ParityUnavailable(f"{self.path} is no journal of this program: {error}") from None
-        if header != made_by():
-            raise ParityUnavailable(
-                f"{self.path} was written by other code or other versions, so its results do not "
-                "count. Delete it, or name another file."
-            )
-        if not lines[-1].endswith("\n"):  # killed while it wrote this line
-            atomic_write(self.path, "".join(lines[:-1]))
-            del lines[-1]
-        try:
-            entries = [json.loads(line) for line in lines[1:]]
-            return {
-                entry["case"]: ParityReport(tuple(ParityRow(**row) for row in entry["rows"]))
-                for entry in entries
-            }
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ParityUnavailable(f"{self.path} is a damaged journal: {error}") from None
-
-    def append(self, name: str, report: ParityReport) -> None:
-        """Writes one case at the end, on a line of its own."""
-        if not self.path.exists():
-            atomic_write(self.path, json.dumps(made_by()) + "\n")
-        line = json.dumps({"case": name, "rows": [asdict(row) for row in report.rows]})
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-
-
-@cache
-def made_by() -> dict[str, str]:
-    """What results depend on: the versions, the backend, and a hash of all our code."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for package in ("birnn_lightning", "parity"):
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.read_bytes())
-    versions = {name: value for name, value in facts().items() if name != "Date"}
-    return {**versions, "backend": os.environ.get("KERAS_BACKEND", ""), "code": digest.hexdigest()}
+    try:
+        return {
+            entry["case"]: ParityReport(tuple(ParityRow(**row) for row in entry["rows"]))
+            for entry in book.read()
+        }
+    except (KeyError, TypeError) as error:
+        raise ParityUnavailable(f"{book.path} is a damaged journal: {error}") from None

@@ -1,6 +1,7 @@
 """fit, validate and test: what a run leaves behind, and what follows from a checkpoint."""
 
 import csv
+import math
 import os
 import signal
 import subprocess
@@ -162,3 +163,63 @@ def test_training_never_imports_tensorflow(tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert list(tmp_path.rglob("events.out.tfevents*"))
+
+
+def test_optimisers_and_schedules_of_keras(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = {
+        "trainer": {
+            "callbacks": [
+                {
+                    "class_path": "birnn_lightning.callbacks.KerasEarlyStopping",
+                    "init_args": {"patience": 1, "min_delta": 99, "restore_best_weights": True},
+                }
+            ]
+        }
+    }
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
+    optimizer = ["--model.optimizer", "keras_rmsprop", "--model.optimizer_settings", '{"rho": 0.8}']
+    schedule = ["--model.schedule", "cosine_decay"]
+    settings = ["--model.schedule_settings", '{"decay_steps": 100}']
+    short = ["-c", "own.yaml", "--trainer.max_epochs", "4", "--trainer.limit_train_batches", "2"]
+    assert main(["fit", *short, *optimizer, *schedule, *settings, *QUIET, *CPU]) == 0
+    # Keras's early stopping is the only one: the default of ours would wait for 5 epochs.
+    assert "Trained 2 epochs in " in capsys.readouterr().out
+    checkpoint = torch.load(next(tmp_path.rglob("last.ckpt")), weights_only=True)
+    (group,) = checkpoint["optimizer_states"][0]["param_groups"]
+    assert group["rho"] == 0.8
+    assert group["lr"] == pytest.approx(5e-4 * (1 + math.cos(math.pi * 4 / 100)), rel=1e-12)
+    assert sum("EarlyStopping" in name for name in checkpoint["callbacks"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(
+            ["--model.schedule", "cosine_decay"],
+            "schedule_settings of cosine_decay must say decay_steps; got {}.",
+            id="schedule",
+        ),
+        pytest.param(
+            ["--model.optimizer", "keras_lion", "--model.optimizer_settings", '{"rho": 0.8}'],
+            "optimizer_settings of keras_lion must be among beta_1, beta_2, ",
+            id="optimiser",
+        ),
+    ],
+)
+def test_mistaken_settings_are_told_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["fit", *arguments, *QUIET, *CPU])
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "error" in one]
+    assert line.startswith(f"birnn: error: {message}")
+
+
+def test_the_help_names_optimisers_and_schedules(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["fit", "--model.help", "BiLSTMClassifier"])
+    shown = capsys.readouterr().out
+    for option in ("optimizer_settings", "schedule_settings", "exclude_from_weight_decay"):
+        assert f"--model.{option} " in shown
+    assert "keras_rmsprop" in shown
+    assert "cosine_decay_restarts" in shown

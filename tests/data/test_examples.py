@@ -46,7 +46,8 @@ def encode(labels: list, kind: str, **changes) -> EncodedExamples:
 
 def test_class_labels() -> None:
     dataset = encode(["c", "a", "b"], "class")
-    inputs, labels, mask = dataset[[0, 2]]
+    inputs, labels, mask, sample_weights = dataset[[0, 2]]
+    assert sample_weights is None
     assert inputs.shape == (2, 3, 1)
     assert labels is not None
     assert labels.dtype == torch.int64

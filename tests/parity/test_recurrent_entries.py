@@ -248,7 +248,7 @@ def test_a_layer_that_no_spec_can_be(class_name, config, text):
 
 @pytest.mark.parametrize(
     "setting",
-    ["implementation", "unroll", "seed", "trainable", "kernel_initializer", "bias_constraint"],
+    ["implementation", "unroll", "seed", "trainable", "kernel_initializer"],
 )
 def test_settings_without_influence_on_the_output_are_taken(setting):
     assert layer_spec("LSTM", lstm_config(**{setting: 2})) == layer_spec("LSTM", lstm_config())

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from birnn_lightning.nn.specs import Bidirectional, Input, ModelSpec, Node, Recurrent
+from parity.journal import Journal, made_by
 from parity.suite.cases import Case
 from parity.suite.layer_cases import LayerCase
-from parity.suite.runner import Journal, run_suite
+from parity.suite.runner import read_reports, run_suite
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 pytest.importorskip("tensorflow", reason="the twins are Keras models on TensorFlow")
@@ -40,7 +41,8 @@ def test_two_processes_find_what_one_finds(tmp_path):
     ]
     assert spread == run_suite(cases)
     assert spread == run_suite(cases, jobs=2, journal=tmp_path / "journal.jsonl")
-    assert Journal(tmp_path / "journal.jsonl").read().keys() == {one.name for one in cases}
+    book = Journal(tmp_path / "journal.jsonl", made_by())
+    assert read_reports(book).keys() == {one.name for one in cases}
 
 
 def test_a_case_that_cannot_be_built_is_a_row_that_failed():

@@ -3,6 +3,8 @@
 At the kinks they have TensorFlow's slopes, see `birnn_lightning.nn.activations`.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,6 +15,7 @@ from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.layers.core import parameter
 from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.variables import Variable, variable
 
 
 class _Elementwise(Layer):
@@ -88,6 +91,8 @@ class ReLU(_Elementwise):
 class PReLU(_Elementwise):
     """A trained slope below 0; parameter ``alpha``, of size 1 along shared axes."""
 
+    spec: specs.PReLU
+
     def __init__(self, spec: specs.PReLU, shape: specs.Shape) -> None:
         """Draws the slopes."""
         super().__init__(spec, shape)
@@ -96,6 +101,10 @@ class PReLU(_Elementwise):
     def activate(self, values: Tensor) -> Tensor:
         """``x``, or ``alpha * x`` below 0; at 0 the slope is 0."""
         return torch.relu(values) - self.alpha * torch.relu(-values)
+
+    def variables(self) -> Iterator[Variable]:
+        """The slopes."""
+        yield from variable(self.spec, "alpha", self.alpha)
 
 
 @layer_for(specs.ELU)

@@ -1,5 +1,7 @@
 """Attention: the mean of a value's steps, weighed for each step of a query."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.noise import dropout_factor
 from birnn_lightning.nn.specs.core import known_size
 from birnn_lightning.nn.specs.initializers import GLOROT_UNIFORM
+from birnn_lightning.nn.variables import Variable, variable
 
 
 class _Attention(Layer):
@@ -60,6 +63,7 @@ class Attention(_Attention):
     def __init__(self, spec: specs.Attention, *shapes: specs.Shape) -> None:
         """Starts both parameters at 1."""
         super().__init__(spec.dropout)
+        self.spec = spec
         concatenates = spec.score_mode == "concat"
         self.scale = parameter(torch.ones(())) if spec.use_scale else None
         self.concat_score_weight = parameter(torch.ones(())) if concatenates else None
@@ -73,6 +77,11 @@ class Attention(_Attention):
         both = both if self.scale is None else self.scale * both
         return self.concat_score_weight * torch.tanh(both).sum(-1)
 
+    def variables(self) -> Iterator[Variable]:
+        """The trained numbers that there are."""
+        yield from variable(self.spec, "scale", self.scale)
+        yield from variable(self.spec, "concat_score_weight", self.concat_score_weight)
+
 
 @layer_for(specs.AdditiveAttention)
 class AdditiveAttention(_Attention):
@@ -81,6 +90,7 @@ class AdditiveAttention(_Attention):
     def __init__(self, spec: specs.AdditiveAttention, *shapes: specs.Shape) -> None:
         """Draws the scale as Keras does."""
         super().__init__(spec.dropout)
+        self.spec = spec
         size = known_size("AdditiveAttention", shapes[0])
         self.scale = parameter(draw(GLOROT_UNIFORM, (size,))) if spec.use_scale else None
 
@@ -88,3 +98,7 @@ class AdditiveAttention(_Attention):
         """``sum(scale tanh(query + key))`` over the features."""
         terms = torch.tanh(query[:, :, None] + key[:, None])
         return (terms if self.scale is None else self.scale * terms).sum(-1)
+
+    def variables(self) -> Iterator[Variable]:
+        """The scale, if any."""
+        yield from variable(self.spec, "scale", self.scale)

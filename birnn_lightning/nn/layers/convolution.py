@@ -1,5 +1,7 @@
 """Convolutions along time, with TensorFlow's padding."""
 
+from collections.abc import Iterator
+
 from torch.nn import functional
 
 from birnn_lightning.nn import specs
@@ -10,6 +12,7 @@ from birnn_lightning.nn.layers.core import parameter
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.specs.core import known_size
 from birnn_lightning.nn.specs.windows import output_time, padding_amounts
+from birnn_lightning.nn.variables import Variable, variable
 
 
 @layer_for(specs.Conv1D)
@@ -42,3 +45,8 @@ class Conv1D(Layer):
             groups=spec.groups,
         )
         return Masked(self.activation(convolved.transpose(1, 2)))
+
+    def variables(self) -> Iterator[Variable]:
+        """Kernel and bias."""
+        yield from variable(self.spec, "kernel", self.weight)
+        yield from variable(self.spec, "bias", self.bias)

@@ -1,5 +1,7 @@
 """Where masks are made, and the layers that map each step by itself."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,6 +12,7 @@ from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, merge_masks
 from birnn_lightning.nn.specs.core import known_size
+from birnn_lightning.nn.variables import Variable, variable
 
 
 def parameter(values: Tensor) -> nn.Parameter:
@@ -35,11 +38,19 @@ class Masking(Layer):
 
 @layer_for(specs.Embedding)
 class Embedding(Layer):
-    """Tokens to vectors; parameter ``weight (vocab_size, embedding_dim)``."""
+    """Tokens to vectors; parameter ``weight (vocab_size, embedding_dim)``.
+
+    Attributes:
+        sparse_gradients: whether the gradient of ``weight`` is sparse, with an entry for every
+            token of a batch instead of their sum.
+    """
+
+    sparse_gradients = False
 
     def __init__(self, spec: specs.Embedding, shape: specs.Shape) -> None:
         """Draws the rows."""
         super().__init__()
+        self.spec = spec
         self.mask_zero = spec.mask_zero
         rows = draw(spec.embeddings_initializer, (spec.vocab_size, spec.embedding_dim))
         self.weight = parameter(rows)
@@ -59,13 +70,18 @@ class Embedding(Layer):
         if self.mask_zero:
             mask = merge_masks(mask, tokens != 0)
         try:
-            return Masked(functional.embedding(tokens, self.weight), mask)
+            values = functional.embedding(tokens, self.weight, sparse=self.sparse_gradients)
+            return Masked(values, mask)
         except IndexError:
             raise ValueError(
                 f"tokens must be between 0 and {len(self.weight) - 1} (vocab_size - 1); got "
                 f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
                 "model was built for."
             ) from None
+
+    def variables(self) -> Iterator[Variable]:
+        """The rows."""
+        yield from variable(self.spec, "embeddings", self.weight)
 
 
 @layer_for(specs.Dense)
@@ -75,6 +91,7 @@ class Dense(Layer):
     def __init__(self, spec: specs.Dense, shape: specs.Shape) -> None:
         """Draws the weights."""
         super().__init__()
+        self.spec = spec
         self.activation = ACTIVATIONS[spec.activation]
         size = known_size("Dense", shape)
         self.weight = parameter(draw(spec.kernel_initializer, (size, spec.units)).T)
@@ -84,3 +101,8 @@ class Dense(Layer):
         """``(batch, ..., input_size)`` to ``(batch, ..., units)``; the mask passes."""
         ((values, mask),) = inputs
         return Masked(self.activation(functional.linear(values, self.weight, self.bias)), mask)
+
+    def variables(self) -> Iterator[Variable]:
+        """Kernel and bias."""
+        yield from variable(self.spec, "kernel", self.weight)
+        yield from variable(self.spec, "bias", self.bias)

@@ -1,5 +1,7 @@
 """The layers that bring activations to a common mean and variance."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -10,6 +12,7 @@ from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.layers.core import parameter
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.specs.core import known_size
+from birnn_lightning.nn.variables import Variable, variable
 
 KERAS_EPSILON = 1e-7
 """What Keras adds to a count of valid steps before it divides by it."""
@@ -23,10 +26,16 @@ class _Normalization(Layer):
     ) -> None:
         """Draws the parameters."""
         super().__init__()
+        self.spec = spec
         self.epsilon = spec.epsilon
         size = (known_size(type(spec).__name__, shape),)
         self.gamma = parameter(draw(spec.gamma_initializer, size)) if spec.scale else None
         self.beta = parameter(draw(spec.beta_initializer, size)) if spec.center else None
+
+    def variables(self) -> Iterator[Variable]:
+        """Factor and offset; moving averages are not trained."""
+        yield from variable(self.spec, "gamma", self.gamma)
+        yield from variable(self.spec, "beta", self.beta)
 
 
 def _wide(values: Tensor) -> Tensor:

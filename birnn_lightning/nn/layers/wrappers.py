@@ -1,5 +1,7 @@
 """The layer that runs another on every step by itself."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from birnn_lightning.nn import specs
 from birnn_lightning.nn.layer import Layer, build_layer, layer_for
 from birnn_lightning.nn.layers.normalization import BatchNormalization
 from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.variables import Variable, within
 
 USE_STEP_MASKS = (specs.Recurrent, specs.RecurrentStack, specs.Bidirectional)
 USE_STEP_MASKS += (specs.GlobalAveragePooling1D, specs.Softmax)
@@ -46,6 +49,10 @@ class TimeDistributed(Layer):
         output = self.layer(folded)
         assert isinstance(output, Masked)
         return Masked(output.values.unflatten(0, values.shape[:2]), mask)
+
+    def variables(self) -> Iterator[Variable]:
+        """Those of the layer."""
+        yield from within("layer", self.layer.variables())
 
     def _folded_mask(self, mask: Tensor | None) -> Tensor | None:
         """The steps' masks; None where the layer does not look at one."""

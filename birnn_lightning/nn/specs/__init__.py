@@ -9,11 +9,20 @@ from birnn_lightning.nn.specs.activation_layers import (
     Softmax,
 )
 from birnn_lightning.nn.specs.attention import AdditiveAttention, Attention
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, Spec, spec_from_config
+from birnn_lightning.nn.specs.base import Shape, Spec, spec_from_config
+from birnn_lightning.nn.specs.constraints import (
+    Constraint,
+    MaxNorm,
+    MinMaxNorm,
+    NonNeg,
+    UnitNorm,
+    constraint_of,
+)
 from birnn_lightning.nn.specs.convolution import Conv1D
 from birnn_lightning.nn.specs.core import Dense, Embedding, Input, Masking
 from birnn_lightning.nn.specs.graph import ModelSpec, Node, reference
 from birnn_lightning.nn.specs.initializers import Initializer, initializer_of
+from birnn_lightning.nn.specs.layer import LayerSpec
 from birnn_lightning.nn.specs.merging import (
     Add,
     Average,
@@ -47,12 +56,16 @@ from birnn_lightning.nn.specs.regularization import (
     GaussianNoise,
     SpatialDropout1D,
 )
+from birnn_lightning.nn.specs.regularizers import L1, L1L2, L2, Regularizer, regularizer_of
 from birnn_lightning.nn.specs.reshaping import Flatten, Permute, RepeatVector, Reshape
 from birnn_lightning.nn.specs.wrappers import TimeDistributed
 
 __all__ = [
     "CELL_NAMES",
     "ELU",
+    "L1",
+    "L1L2",
+    "L2",
     "MERGE_MODES",
     "STATES",
     "Activation",
@@ -65,6 +78,7 @@ __all__ = [
     "Bidirectional",
     "CellName",
     "Concatenate",
+    "Constraint",
     "Conv1D",
     "Dense",
     "Dot",
@@ -81,18 +95,22 @@ __all__ = [
     "LayerSpec",
     "LeakyReLU",
     "Masking",
+    "MaxNorm",
     "MaxPooling1D",
     "Maximum",
     "MergeMode",
+    "MinMaxNorm",
     "Minimum",
     "ModelSpec",
     "Multiply",
     "Node",
+    "NonNeg",
     "PReLU",
     "Permute",
     "ReLU",
     "Recurrent",
     "RecurrentStack",
+    "Regularizer",
     "RepeatVector",
     "Reshape",
     "Shape",
@@ -101,7 +119,10 @@ __all__ = [
     "Spec",
     "Subtract",
     "TimeDistributed",
+    "UnitNorm",
+    "constraint_of",
     "initializer_of",
     "reference",
+    "regularizer_of",
     "spec_from_config",
 ]

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from birnn_lightning.nn.activations import check_activation
-from birnn_lightning.nn.specs.base import LayerSpec, Shape
-from birnn_lightning.nn.specs.core import resolve_initializers
+from birnn_lightning.nn.specs.base import Shape
+from birnn_lightning.nn.specs.constraints import Constraint
 from birnn_lightning.nn.specs.initializers import Initializer, Zeros
+from birnn_lightning.nn.specs.layer import LayerSpec
+from birnn_lightning.nn.specs.regularizers import Regularizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Activation(_Elementwise):
 
     def __post_init__(self) -> None:
         """Checks the name."""
+        super().__post_init__()
         check_activation("Activation", "activation", self.activation)
 
 
@@ -50,6 +53,7 @@ class ReLU(_Elementwise):
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         _check_not_negative(
             "ReLU",
             max_value=self.max_value,
@@ -66,6 +70,7 @@ class LeakyReLU(_Elementwise):
 
     def __post_init__(self) -> None:
         """Checks the slope."""
+        super().__post_init__()
         _check_not_negative("LeakyReLU", negative_slope=self.negative_slope)
 
 
@@ -76,16 +81,20 @@ class PReLU(_Elementwise):
     Attributes:
         shared_axes: axes, counted from the batch, which is 0, along which ``alpha`` is the same.
         alpha_initializer: of ``alpha``.
+        alpha_regularizer: penalty of ``alpha``.
+        alpha_constraint: of ``alpha`` after every update.
     """
 
     shared_axes: tuple[int, ...] = ()
     alpha_initializer: Initializer = field(default=Zeros(), compare=False)
+    alpha_regularizer: Regularizer | None = field(default=None, compare=False)
+    alpha_constraint: Constraint | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         if any(axis < 1 for axis in self.shared_axes):
             raise ValueError(f"PReLU: shared_axes must be at least 1; got {self.shared_axes}.")
-        resolve_initializers(self, "alpha_initializer")
 
     def alpha_shape(self, shape: Shape) -> tuple[int, ...]:
         """The shape of ``alpha`` for an input; raises ValueError where it is open."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, check_choice, check_rank, check_rate
+from birnn_lightning.nn.specs.base import Shape, check_choice, check_rank, check_rate
+from birnn_lightning.nn.specs.layer import LayerSpec
 
 ScoreMode = Literal["dot", "concat"]
 
@@ -50,6 +51,7 @@ class Attention(_Attention):
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         check_choice("Attention", "score_mode", self.score_mode, ("dot", "concat"))
         check_rate("Attention", "dropout", self.dropout)
 
@@ -68,4 +70,5 @@ class AdditiveAttention(_Attention):
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         check_rate("AdditiveAttention", "dropout", self.dropout)

@@ -1,4 +1,4 @@
-"""A layer spec is a frozen dataclass of primitives, and becomes a config of primitives and back.
+"""A spec is a frozen dataclass of primitives, and becomes a config of primitives and back.
 
 Shapes are without the batch axis: ``(time, feature)``, with None for a time axis of any length.
 """
@@ -70,20 +70,3 @@ def _from_primitive(value: Any) -> Any:
     if isinstance(value, dict):
         return spec_from_config(value)
     return tuple(_from_primitive(part) for part in value) if isinstance(value, list) else value
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerSpec(Spec):
-    """What one layer is."""
-
-    def input_counts(self) -> tuple[int, ...]:
-        """How many tensors the layer may take; empty for any number of at least one."""
-        return (1,)
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """The first output's shape for these input shapes; raises ValueError for a misfit."""
-        raise NotImplementedError
-
-    def output_shapes(self, *shapes: Shape) -> tuple[Shape, ...]:
-        """The shape of every output."""
-        return (self.output_shape(*shapes),)

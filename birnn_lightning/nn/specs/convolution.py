@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 
 from birnn_lightning.nn.activations import check_activation
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, check_positive, check_rank
-from birnn_lightning.nn.specs.core import known_size, resolve_initializers
+from birnn_lightning.nn.specs.base import Shape, check_positive, check_rank
+from birnn_lightning.nn.specs.constraints import Constraint
+from birnn_lightning.nn.specs.core import known_size
 from birnn_lightning.nn.specs.initializers import GLOROT_UNIFORM, Initializer, Zeros
+from birnn_lightning.nn.specs.layer import LayerSpec
+from birnn_lightning.nn.specs.regularizers import Regularizer
 from birnn_lightning.nn.specs.windows import Padding, check_window, output_time
 
 
@@ -24,6 +27,10 @@ class Conv1D(LayerSpec):
         use_bias: whether there is a bias.
         kernel_initializer: of the weight.
         bias_initializer: of the bias.
+        kernel_regularizer: penalty of the weight.
+        bias_regularizer: penalty of the bias.
+        kernel_constraint: of the weight after every update.
+        bias_constraint: of the bias after every update.
     """
 
     filters: int
@@ -36,15 +43,19 @@ class Conv1D(LayerSpec):
     use_bias: bool = True
     kernel_initializer: Initializer = field(default=GLOROT_UNIFORM, compare=False)
     bias_initializer: Initializer = field(default=Zeros(), compare=False)
+    kernel_regularizer: Regularizer | None = field(default=None, compare=False)
+    bias_regularizer: Regularizer | None = field(default=None, compare=False)
+    kernel_constraint: Constraint | None = field(default=None, compare=False)
+    bias_constraint: Constraint | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         for name in ("filters", "dilation_rate", "groups"):
             check_positive("Conv1D", name, getattr(self, name))
         sizes = {"kernel_size": self.kernel_size, "strides": self.strides}
         check_window("Conv1D", self.padding, ("valid", "same", "causal"), **sizes)
         check_activation("Conv1D", "activation", self.activation)
-        resolve_initializers(self, "kernel_initializer", "bias_initializer")
         if self.strides > 1 and self.dilation_rate > 1:
             raise ValueError(
                 "Conv1D: strides and dilation_rate cannot both be above 1; got "

@@ -4,20 +4,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from birnn_lightning.nn.activations import check_activation
-from birnn_lightning.nn.specs.base import (
-    LayerSpec,
-    Shape,
-    check_choice,
-    check_positive,
-    check_rank,
-)
+from birnn_lightning.nn.specs.base import Shape, check_choice, check_positive, check_rank
+from birnn_lightning.nn.specs.constraints import Constraint
 from birnn_lightning.nn.specs.initializers import (
     GLOROT_UNIFORM,
     Initializer,
     RandomUniform,
     Zeros,
-    initializer_of,
 )
+from birnn_lightning.nn.specs.layer import LayerSpec
+from birnn_lightning.nn.specs.regularizers import Regularizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +30,11 @@ class Input(LayerSpec):
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
+        if self.activity_regularizer is not None:
+            raise ValueError(
+                f"Input: an input has no activity_regularizer; got {self.activity_regularizer}."
+            )
         check_choice("Input", "dtype", self.dtype, ("int64", "float"))
         for size in self.shape:
             if size is not None:
@@ -68,19 +69,23 @@ class Embedding(LayerSpec):
         vocab_size: number of rows; tokens are 0 to ``vocab_size - 1``.
         embedding_dim: features of a vector.
         mask_zero: whether token 0 is padding, to be masked. Its row is trained all the same.
-        embeddings_initializer: of the rows.
+        embeddings_initializer: of the rows; an initialiser or Keras's name of one.
+        embeddings_regularizer: penalty of the rows, likewise.
+        embeddings_constraint: of the rows after every update, likewise.
     """
 
     vocab_size: int
     embedding_dim: int
     mask_zero: bool = False
     embeddings_initializer: Initializer = field(default=RandomUniform(), compare=False)
+    embeddings_regularizer: Regularizer | None = field(default=None, compare=False)
+    embeddings_constraint: Constraint | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         check_positive("Embedding", "vocab_size", self.vocab_size)
         check_positive("Embedding", "embedding_dim", self.embedding_dim)
-        resolve_initializers(self, "embeddings_initializer")
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """``(time,)`` to ``(time, embedding_dim)``."""
@@ -97,6 +102,10 @@ class Dense(LayerSpec):
         use_bias: whether there is a bias.
         kernel_initializer: of the weight.
         bias_initializer: of the bias.
+        kernel_regularizer: penalty of the weight.
+        bias_regularizer: penalty of the bias.
+        kernel_constraint: of the weight after every update.
+        bias_constraint: of the bias after every update.
     """
 
     units: int
@@ -104,23 +113,21 @@ class Dense(LayerSpec):
     use_bias: bool = True
     kernel_initializer: Initializer = field(default=GLOROT_UNIFORM, compare=False)
     bias_initializer: Initializer = field(default=Zeros(), compare=False)
+    kernel_regularizer: Regularizer | None = field(default=None, compare=False)
+    bias_regularizer: Regularizer | None = field(default=None, compare=False)
+    kernel_constraint: Constraint | None = field(default=None, compare=False)
+    bias_constraint: Constraint | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         check_positive("Dense", "units", self.units)
         check_activation("Dense", "activation", self.activation)
-        resolve_initializers(self, "kernel_initializer", "bias_initializer")
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """The last axis becomes ``units``."""
         known_size("Dense", shapes[0])
         return (*shapes[0][:-1], self.units)
-
-
-def resolve_initializers(spec: LayerSpec, *names: str) -> None:
-    """Makes initialisers of the fields that may hold Keras's name of one."""
-    for name in names:
-        object.__setattr__(spec, name, initializer_of(getattr(spec, name)))
 
 
 def known_size(owner: str, shape: Shape) -> int:

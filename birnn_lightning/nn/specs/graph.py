@@ -5,8 +5,9 @@ from typing import Any, Self
 
 from torch.nn import ModuleDict
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, spec_from_config
+from birnn_lightning.nn.specs.base import Shape, spec_from_config
 from birnn_lightning.nn.specs.core import Input
+from birnn_lightning.nn.specs.layer import LayerSpec
 
 RESERVED_NAMES = frozenset(dir(ModuleDict()))
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape
+from birnn_lightning.nn.specs.base import Shape
+from birnn_lightning.nn.specs.layer import LayerSpec
 
 
 @dataclass(frozen=True, kw_only=True)

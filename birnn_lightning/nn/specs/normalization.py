@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape
-from birnn_lightning.nn.specs.core import known_size, resolve_initializers
+from birnn_lightning.nn.specs.base import Shape
+from birnn_lightning.nn.specs.constraints import Constraint
+from birnn_lightning.nn.specs.core import known_size
 from birnn_lightning.nn.specs.initializers import Initializer, Ones, Zeros
+from birnn_lightning.nn.specs.layer import LayerSpec
+from birnn_lightning.nn.specs.regularizers import Regularizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +21,10 @@ class _Normalization(LayerSpec):
         scale: whether there is a trained ``gamma`` that multiplies.
         beta_initializer: of ``beta``.
         gamma_initializer: of ``gamma``.
+        beta_regularizer: penalty of ``beta``.
+        gamma_regularizer: penalty of ``gamma``.
+        beta_constraint: of ``beta`` after every update.
+        gamma_constraint: of ``gamma`` after every update.
     """
 
     axis: int = -1
@@ -26,14 +33,18 @@ class _Normalization(LayerSpec):
     scale: bool = True
     beta_initializer: Initializer = field(default=Zeros(), compare=False)
     gamma_initializer: Initializer = field(default=Ones(), compare=False)
+    beta_regularizer: Regularizer | None = field(default=None, compare=False)
+    gamma_regularizer: Regularizer | None = field(default=None, compare=False)
+    beta_constraint: Constraint | None = field(default=None, compare=False)
+    gamma_constraint: Constraint | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         if not self.epsilon > 0:
             raise ValueError(
                 f"{type(self).__name__}: epsilon must be above 0; got {self.epsilon!r}."
             )
-        resolve_initializers(self, "beta_initializer", "gamma_initializer")
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """Unchanged."""
@@ -71,4 +82,3 @@ class BatchNormalization(_Normalization):
     def __post_init__(self) -> None:
         """Checks the fields."""
         super().__post_init__()
-        resolve_initializers(self, "moving_mean_initializer", "moving_variance_initializer")

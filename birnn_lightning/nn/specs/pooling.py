@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, check_rank
+from birnn_lightning.nn.specs.base import Shape, check_rank
+from birnn_lightning.nn.specs.layer import LayerSpec
 from birnn_lightning.nn.specs.windows import check_window, window_shape
 
 
@@ -50,6 +51,7 @@ class _Pooling(LayerSpec):
 
     def __post_init__(self) -> None:
         """Makes ``strides`` explicit and checks the fields."""
+        super().__post_init__()
         if self.strides is None:
             object.__setattr__(self, "strides", self.pool_size)
         owner = type(self).__name__

@@ -6,20 +6,21 @@ from typing import Literal
 
 from birnn_lightning.nn.activations import check_activation
 from birnn_lightning.nn.specs.base import (
-    LayerSpec,
     Shape,
     check_choice,
     check_positive,
     check_rank,
     check_rate,
 )
+from birnn_lightning.nn.specs.constraints import Constraint
 from birnn_lightning.nn.specs.initializers import (
     GLOROT_UNIFORM,
     Initializer,
     Orthogonal,
     Zeros,
-    initializer_of,
 )
+from birnn_lightning.nn.specs.layer import LayerSpec
+from birnn_lightning.nn.specs.regularizers import Regularizer
 
 CellName = Literal["rnn", "lstm", "gru"]
 MergeMode = Literal["concat", "sum", "mul", "ave"]
@@ -107,6 +108,12 @@ class Recurrent(_Direction):
         kernel_initializer: of ``weight_ih``; an initialiser or Keras's name of one.
         recurrent_initializer: of ``weight_hh``.
         bias_initializer: of every bias.
+        kernel_regularizer: penalty of ``weight_ih``, summed over all gates.
+        recurrent_regularizer: penalty of ``weight_hh``.
+        bias_regularizer: penalty of every bias.
+        kernel_constraint: of ``weight_ih`` after every update.
+        recurrent_constraint: of ``weight_hh`` after every update.
+        bias_constraint: of the bias after every update; both of a GRU are one array.
     """
 
     cell: CellName
@@ -121,9 +128,16 @@ class Recurrent(_Direction):
     kernel_initializer: Initializer = field(default=GLOROT_UNIFORM, compare=False)
     recurrent_initializer: Initializer = field(default=Orthogonal(), compare=False)
     bias_initializer: Initializer = field(default=Zeros(), compare=False)
+    kernel_regularizer: Regularizer | None = field(default=None, compare=False)
+    recurrent_regularizer: Regularizer | None = field(default=None, compare=False)
+    bias_regularizer: Regularizer | None = field(default=None, compare=False)
+    kernel_constraint: Constraint | None = field(default=None, compare=False)
+    recurrent_constraint: Constraint | None = field(default=None, compare=False)
+    bias_constraint: Constraint | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         check_choice("Recurrent", "cell", self.cell, CELL_NAMES)
         check_positive("Recurrent", "hidden_size", self.hidden_size)
         check_activation("Recurrent", "activation", self.activation)
@@ -136,8 +150,6 @@ class Recurrent(_Direction):
                 )
         check_rate("Recurrent", "dropout", self.dropout)
         check_rate("Recurrent", "recurrent_dropout", self.recurrent_dropout)
-        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
-            object.__setattr__(self, name, initializer_of(getattr(self, name)))
 
     @property
     def cells(self) -> "tuple[Recurrent, ...]":
@@ -161,14 +173,16 @@ class RecurrentStack(_Direction):
 
     def __post_init__(self) -> None:
         """Checks the cells."""
+        super().__post_init__()
         if not self.cells:
             raise ValueError("RecurrentStack: cells must hold at least one cell; got none.")
         for cell in self.cells:
             for shared in fields(_Direction):
-                if getattr(cell, shared.name):
+                value = getattr(cell, shared.name)
+                if value:
                     raise ValueError(
                         f"RecurrentStack: {shared.name} belongs to the stack, not to its cells; "
-                        f"got {shared.name}=True in a {cell.cell} cell."
+                        f"got {shared.name}={value!r} in a {cell.cell} cell."
                     )
 
 
@@ -189,6 +203,7 @@ class Bidirectional(LayerSpec):
 
     def __post_init__(self) -> None:
         """Makes ``backward`` explicit, sets the mask flag that Keras forces, checks the pair."""
+        super().__post_init__()
         check_choice("Bidirectional", "merge_mode", self.merge_mode, MERGE_MODES)
         given = (self.forward, self.backward or replace(self.forward, go_backwards=True))
         for name, spec in zip(("forward", "backward"), given, strict=True):

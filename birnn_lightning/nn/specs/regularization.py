@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, check_rank, check_rate
+from birnn_lightning.nn.specs.base import Shape, check_rank, check_rate
+from birnn_lightning.nn.specs.layer import LayerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class Dropout(_Disturbance):
 
     def __post_init__(self) -> None:
         """Checks the fields."""
+        super().__post_init__()
         check_rate("Dropout", "rate", self.rate)
         for size in self.noise_shape or ():
             if size is not None and size < 1:
@@ -54,6 +56,7 @@ class SpatialDropout1D(_Disturbance):
 
     def __post_init__(self) -> None:
         """Checks the rate."""
+        super().__post_init__()
         check_rate("SpatialDropout1D", "rate", self.rate)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -70,6 +73,7 @@ class GaussianDropout(_Disturbance):
 
     def __post_init__(self) -> None:
         """Checks the rate."""
+        super().__post_init__()
         check_rate("GaussianDropout", "rate", self.rate)
 
 
@@ -81,5 +85,6 @@ class GaussianNoise(_Disturbance):
 
     def __post_init__(self) -> None:
         """Checks the deviation."""
+        super().__post_init__()
         if not 0 <= self.stddev <= 1:
             raise ValueError(f"GaussianNoise: stddev must be between 0 and 1; got {self.stddev!r}.")

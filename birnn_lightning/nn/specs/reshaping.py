@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from math import prod
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape, check_positive, check_rank
+from birnn_lightning.nn.specs.base import Shape, check_positive, check_rank
+from birnn_lightning.nn.specs.layer import LayerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,7 @@ class RepeatVector(LayerSpec):
 
     def __post_init__(self) -> None:
         """Checks the count."""
+        super().__post_init__()
         check_positive("RepeatVector", "n", self.n)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -48,6 +50,7 @@ class Reshape(LayerSpec):
 
     def __post_init__(self) -> None:
         """Checks the sizes."""
+        super().__post_init__()
         sizes = self.target_shape
         if any(size < 1 and size != -1 for size in sizes) or sizes.count(-1) > 1:
             raise ValueError(
@@ -83,6 +86,7 @@ class Permute(LayerSpec):
 
     def __post_init__(self) -> None:
         """Checks that it is a permutation."""
+        super().__post_init__()
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 f"Permute: dims must hold each number from 1 to {len(self.dims)} once; got "

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from birnn_lightning.nn.specs.base import LayerSpec, Shape
+from birnn_lightning.nn.specs.base import Shape
 from birnn_lightning.nn.specs.core import Input
-from birnn_lightning.nn.specs.recurrent import Bidirectional
+from birnn_lightning.nn.specs.layer import LayerSpec
+from birnn_lightning.nn.specs.recurrent import Bidirectional, Recurrent, RecurrentStack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +23,15 @@ class TimeDistributed(LayerSpec):
 
     def __post_init__(self) -> None:
         """Checks the layer."""
+        super().__post_init__()
         if isinstance(self.layer, Input) or 1 not in self.layer.input_counts():
             raise ValueError(
                 f"TimeDistributed: layer must take one input; got {type(self.layer).__name__}."
+            )
+        if any(one.activity_regularizer for one in (self.layer, *_directions(self.layer))):
+            raise ValueError(
+                "TimeDistributed: layer must not have an activity_regularizer, which Keras would "
+                "not look at. Give it to TimeDistributed itself."
             )
         inner = self.layer.forward if isinstance(self.layer, Bidirectional) else self.layer
         for setting in ("stateful", "return_state"):
@@ -42,3 +49,7 @@ class TimeDistributed(LayerSpec):
         if len(inner) != 1:
             raise ValueError(f"TimeDistributed: layer must have one output; got {len(inner)}.")
         return (shapes[0][0], *inner[0])
+
+
+def _directions(layer: LayerSpec) -> tuple[Recurrent | RecurrentStack, ...]:
+    return layer.directions if isinstance(layer, Bidirectional) else ()

@@ -118,8 +118,29 @@ CASES += [
     pytest.param(
         {"save_on_train_epoch_end": True},
         {"max_epochs": 3},
-        {"schedule": "plateau", "patience": 0, "learning_rate": 1e-30},
+        {"schedule": "plateau", "patience": 0, "learning_rate": 1e-6},
         id="plateau schedule",
+    ),
+    pytest.param(
+        {"every_n_train_steps": 3},
+        EPOCHS,
+        {
+            "optimizer": "keras_adam",
+            "optimizer_settings": {"amsgrad": True, "use_ema": True, "clipnorm": 0.1},
+            "schedule": "cosine_decay",
+            "schedule_settings": {"decay_steps": 7, "alpha": 0.1},
+        },
+        id="optimiser and schedule of Keras",
+    ),
+    pytest.param(
+        {"save_on_train_epoch_end": True},
+        {"max_epochs": 3},
+        {
+            "schedule": "reduce_lr_on_plateau",
+            "schedule_settings": {"patience": 1, "cooldown": 1},
+            "learning_rate": 1e-6,
+        },
+        id="plateau of Keras",
     ),
     pytest.param(
         {"every_n_train_steps": 2},

@@ -1,61 +1,19 @@
-"""Optimisers are torch's, and a schedule's rate at every step is its formula."""
+"""A schedule's rate at every step is its formula."""
 
 import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import nn
 
 from birnn_lightning import BiRNNClassifier
-from birnn_lightning.optim import FUSED, OPTIMIZERS, SCHEDULES, OptimizerConfig
-from tests.nn.samples import HIDDEN, INPUT, uniform
+from birnn_lightning.optim.rate import WITH_WARMUP, RateConfig, ScheduleName
+from birnn_lightning.optim.schedules import KERAS_SCHEDULES
+from tests.nn.samples import HIDDEN, INPUT
 from tests.nn.training import TinySeries, quiet_trainer
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "weight decay": {"weight_decay": 0.1},
-    "momentum": {"momentum": 0.7},
-}
-CASES = [
-    pytest.param(name, settings, id=f"{name} {kind}")
-    for name in OPTIMIZERS
-    for kind, settings in SETTINGS.items()
-    if kind != "momentum" or name in ("sgd", "rmsprop")
-]
-
-
-def after_steps(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> list[float]:
-    for step in range(3):
-        weight.grad = uniform(INPUT, seed=step)
-        optimizer.step()
-    return weight.tolist()
-
-
-def new_weight() -> nn.Parameter:
-    return nn.Parameter(uniform(INPUT, seed=10))
-
-
-@pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused"])
-@pytest.mark.parametrize(("name", "settings"), CASES)
-def test_optimisers_are_those_of_torch(name: Any, settings: dict, fused: bool) -> None:
-    ours, theirs = new_weight(), new_weight()
-    config = OptimizerConfig(optimizer=name, learning_rate=0.05, **settings)
-    # torch's own defaults differ: weight_decay of AdamW is 0.01.
-    reference = OPTIMIZERS[name]([theirs], **{"lr": 0.05, "weight_decay": 0.0, **settings})
-    result = after_steps(config.build([ours], fused=fused), ours)
-    assert result == pytest.approx(after_steps(reference, theirs), abs=1e-12)
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_fused_where_torch_has_it(name: Any) -> None:
-    optimizer = OptimizerConfig(optimizer=name).build([new_weight()], fused=True)
-    assert bool(optimizer.defaults.get("fused")) == (name in FUSED)
-
 
 TOTAL, EPOCH, WARMUP = 23, 5, 3
 LENGTH = {"total_steps": TOTAL, "steps_per_epoch": EPOCH}
@@ -93,23 +51,23 @@ FACTORS = [
 
 @pytest.mark.parametrize(("settings", "factors"), FACTORS)
 def test_rate_factors(settings: dict, factors: dict[int, float]) -> None:
-    config = OptimizerConfig(**settings)
+    config = RateConfig(**settings)
     ours = {step: config.rate_factor(step, **LENGTH) for step in factors}
     assert ours == pytest.approx(factors, abs=1e-15)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", WITH_WARMUP)
 def test_the_first_rate_is_the_same_for_every_length(schedule: Any) -> None:
     """So that nobody need know the length before training starts."""
-    for warmup in (0, WARMUP) if schedule != "plateau" else (0,):
-        config = OptimizerConfig(schedule=schedule, warmup_steps=warmup)
+    for warmup in (0, WARMUP):
+        config = RateConfig(schedule=schedule, warmup_steps=warmup)
         shortest = config.rate_factor(0, total_steps=1, steps_per_epoch=1)
         assert shortest == config.rate_factor(0, **LENGTH)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_no_end_to_fall_to(schedule: Any) -> None:
-    config = OptimizerConfig(schedule=schedule)
+    config = RateConfig(schedule=schedule)
     message = f"schedule '{schedule}' falls over the whole training, and its length is not known."
     with pytest.raises(ValueError, match=f"^{re.escape(message)} Give the Trainer max_steps"):
         config.rate_factor(1, total_steps=math.inf, steps_per_epoch=EPOCH)
@@ -153,7 +111,7 @@ def test_rates_of_a_training(
 ) -> None:
     settings = {"schedule": schedule, "warmup_steps": 2}
     length = {"total_steps": total, "steps_per_epoch": epoch}
-    config = OptimizerConfig(**settings)
+    config = RateConfig(**settings)
     expected = [config.rate_factor(step, **length) for step in range(total)]
     assert rates(tmp_path, settings, **trainer_settings) == pytest.approx(expected, abs=1e-12)
 
@@ -171,13 +129,13 @@ def test_a_plateau_lowers_the_rate(tmp_path: Path) -> None:
         hidden_size=HIDDEN,
         task="binary",
         optimizer="sgd",
-        learning_rate=1e-30,
+        learning_rate=1e-6,
         **settings,
     )
     trainer = quiet_trainer(tmp_path, callbacks=[spy := Rates()], max_epochs=4)
     trainer.fit(model, TinySeries())
     by_epoch = spy.seen[:: len(spy.seen) // 4]
-    assert by_epoch == pytest.approx([1e-30, 1e-30, 1e-30, 0.25e-30])
+    assert by_epoch == pytest.approx([1e-6, 1e-6, 1e-6, 0.25e-6], abs=0)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "exponential"])
@@ -188,21 +146,72 @@ def test_a_training_without_end(schedule: Any, tmp_path: Path) -> None:
     assert ours[:2] == [0.5, 1.0][: len(ours)]
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param("exponential_decay", {"decay_steps": 3, "decay_rate": 0.7}, id="exponential"),
+        pytest.param("cosine_decay", {"decay_steps": 7, "alpha": 0.1}, id="cosine"),
+        pytest.param(
+            "piecewise_constant_decay",
+            {"boundaries": [0, 5], "values": [2e-3, 5e-4, 1e-4]},
+            id="piecewise",
+        ),
+    ],
+)
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_the_first_update_has_the_rate_of_step_0(
+    name: Any, settings: dict, accumulated: int, tmp_path: Path
+) -> None:
+    config = {"schedule": name, "schedule_settings": settings}
+    ours = rates(tmp_path, config, max_epochs=2, accumulate_grad_batches=accumulated)
+    schedule = RateConfig(**config).keras_schedule()
+    assert schedule is not None
+    updates = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] if accumulated == 1 else [0, 0, 1, 1, 2, 3, 3, 4, 4, 5]
+    assert ours == pytest.approx([schedule.rate(step) / 1e-3 for step in updates], abs=1e-15)
+
+
+def test_a_warm_up_from_zero(tmp_path: Path) -> None:
+    model = BiRNNClassifier(
+        input_size=INPUT,
+        hidden_size=HIDDEN,
+        task="binary",
+        learning_rate=0.0,
+        schedule="cosine_decay",
+        schedule_settings={"decay_steps": 7, "warmup_steps": 2, "warmup_target": 0.1},
+    )
+    trainer = quiet_trainer(tmp_path, callbacks=[spy := Rates()], max_epochs=1)
+    trainer.fit(model, TinySeries())
+    assert spy.seen[:3] == [0.0, 0.05, 0.1]
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "train_accuracy"])
+def test_keras_plateaus_count_epochs(monitor: str, tmp_path: Path) -> None:
+    """A rate of next to nothing changes no loss: every epoch after the first is a bad one."""
+    model = BiRNNClassifier(
+        input_size=INPUT,
+        hidden_size=HIDDEN,
+        task="binary",
+        optimizer="sgd",
+        learning_rate=1e-6,
+        schedule="reduce_lr_on_plateau",
+        schedule_settings={"patience": 2, "factor": 0.25, "monitor": monitor},
+    )
+    trainer = quiet_trainer(tmp_path, callbacks=[spy := Rates()], max_epochs=5)
+    trainer.fit(model, TinySeries())
+    by_epoch = spy.seen[:: len(spy.seen) // 5]
+    assert by_epoch == pytest.approx([1e-6, 1e-6, 1e-6, 0.25e-6, 0.25e-6], abs=0)
+
+
+def test_every_schedule_of_keras_has_a_name() -> None:
+    assert set(KERAS_SCHEDULES) < set(get_args(ScheduleName))
+
+
 REFUSALS = [
     pytest.param(
-        {"optimizer": "lion"},
-        "optimizer must be one of adam, adamw, nadam, radam, sgd, rmsprop, adagrad; got 'lion'.",
-        id="optimizer",
-    ),
-    pytest.param(
         {"schedule": "step"},
-        "schedule must be one of constant, linear, cosine, exponential, plateau; got 'step'.",
+        f"schedule must be one of {', '.join(get_args(ScheduleName))}; got 'step'.",
         id="schedule",
     ),
-    pytest.param(
-        {"weight_decay": -0.1}, "weight_decay must not be negative; got -0.1.", id="weight_decay"
-    ),
-    pytest.param({"momentum": -1.0}, "momentum must not be negative; got -1.0.", id="momentum"),
     pytest.param(
         {"warmup_steps": -1}, "warmup_steps must not be negative; got -1.", id="warmup_steps"
     ),
@@ -214,14 +223,56 @@ REFUSALS = [
         {"decay_factor": 0.0}, "decay_factor must be in (0, 1]; got 0.0.", id="decay_factor"
     ),
     pytest.param(
-        {"momentum": 0.9},
-        "momentum is for sgd and rmsprop; got optimizer 'adam'.",
-        id="momentum of adam",
-    ),
-    pytest.param(
         {"schedule": "plateau", "warmup_steps": 1},
         "warmup_steps does not go with schedule 'plateau'. Use another.",
         id="plateau after warmup",
+    ),
+    pytest.param(
+        {"schedule": "cosine_decay", "schedule_settings": {"decay_steps": 5}, "warmup_steps": 1},
+        "warmup_steps does not go with schedule 'cosine_decay'. Use another.",
+        id="cosine_decay after warmup",
+    ),
+    pytest.param(
+        {"schedule": "linear", "schedule_settings": {"alpha": 0.1}},
+        "schedule_settings of linear must be empty; got alpha. Its settings are warmup_steps, "
+        "decay_factor and patience.",
+        id="settings of a schedule that has none",
+    ),
+    pytest.param(
+        {"schedule": "cosine_decay", "schedule_settings": {"alpha": 0.1}},
+        "schedule_settings of cosine_decay must say decay_steps; got {'alpha': 0.1}.",
+        id="missing setting",
+    ),
+    pytest.param(
+        {"schedule": "cosine_decay", "schedule_settings": {"decay_steps": 7, "beta": 0.1}},
+        "schedule_settings of cosine_decay must be among decay_steps, alpha, warmup_target, "
+        "warmup_steps; got beta.",
+        id="unknown setting",
+    ),
+    pytest.param(
+        {
+            "schedule": "cosine_decay",
+            "schedule_settings": {"decay_steps": 7, "initial_learning_rate": 0.1},
+        },
+        "schedule_settings of cosine_decay must be among decay_steps, alpha, warmup_target, "
+        "warmup_steps; got initial_learning_rate.",
+        id="the rate itself",
+    ),
+    pytest.param(
+        {"schedule": "cosine_decay", "schedule_settings": {"decay_steps": 0}},
+        "schedule_settings of cosine_decay do not fit: decay_steps must be positive; got 0.",
+        id="value of a setting",
+    ),
+    pytest.param(
+        {"schedule": "reduce_lr_on_plateau", "schedule_settings": {"threshold": 0.1}},
+        "schedule_settings of reduce_lr_on_plateau must be among monitor, factor, patience, mode, "
+        "min_delta, cooldown, min_lr; got threshold.",
+        id="unknown setting of a plateau",
+    ),
+    pytest.param(
+        {"schedule": "reduce_lr_on_plateau", "schedule_settings": {"factor": 1.0}},
+        "schedule_settings of reduce_lr_on_plateau do not fit: factor must be in [0, 1); got 1.0.",
+        id="value of a plateau",
     ),
 ]
 
@@ -229,18 +280,21 @@ REFUSALS = [
 @pytest.mark.parametrize(("settings", "message"), REFUSALS)
 def test_refusals(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        OptimizerConfig(**settings)
+        RateConfig(**settings)
 
 
-def test_configs_come_back() -> None:
-    config = OptimizerConfig(
-        optimizer="sgd",
-        learning_rate=0.2,
-        weight_decay=0.01,
-        momentum=0.9,
-        schedule="exponential",
-        warmup_steps=3,
-        decay_factor=0.7,
-        patience=5,
+def test_a_plateau_of_a_value_that_nobody_logs(tmp_path: Path) -> None:
+    settings = {"schedule": "reduce_lr_on_plateau", "schedule_settings": {"monitor": "val_mae"}}
+    with pytest.raises(ValueError, match=r"^monitor must be a logged value: .*; got 'val_mae'\.$"):
+        rates(tmp_path, settings, max_epochs=1)
+
+
+def test_an_epoch_without_validation_is_not_counted(tmp_path: Path) -> None:
+    settings = {"patience": 1, "min_delta": 99, "factor": 0.5}
+    ours = rates(
+        tmp_path,
+        {"schedule": "reduce_lr_on_plateau", "schedule_settings": settings},
+        max_epochs=6,
+        check_val_every_n_epoch=2,
     )
-    assert OptimizerConfig.from_config(config.to_config()) == config
+    assert ours[::5] == pytest.approx([1, 1, 1, 1, 0.5, 0.5], abs=0)

@@ -1,0 +1,1 @@
+"""Trained by either framework from fresh weights, a classifier becomes as good: over many seeds."""

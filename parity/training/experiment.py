@@ -1,0 +1,38 @@
+"""An experiment is a model of ours, its Keras twin and how both are to be trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from birnn_lightning.module import SequenceClassifier
+from parity.training.comparison import Comparison, compare_in_float32, compare_in_float64
+from parity.training.starts import KerasStart, our_training
+from parity.training.trajectory import Training, TrainingBatch
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained, and how.
+
+    Attributes:
+        model: ours, its nodes under Keras's names.
+        start: theirs.
+        keras_rates: whether ours takes the learning rate of each step from Keras.
+        drops: whether dropout drops anything; its factors scale what is kept in any case.
+    """
+
+    model: SequenceClassifier
+    start: KerasStart
+    keras_rates: bool = False
+    drops: bool = True
+
+    def compare(self, batches: Sequence[TrainingBatch], dtype: str = "float64") -> Comparison:
+        """Trains in both frameworks, a batch a step, until the end or the first difference."""
+        theirs = self.start.training(self.model, dtype, self.drops)
+        ours = self._ours(dtype)
+        if dtype == "float64":
+            moved = self._ours(dtype, moved=True)
+            return compare_in_float64(ours, moved, theirs, batches, self.keras_rates)
+        return compare_in_float32(ours, theirs, self._ours("float64"), batches)
+
+    def _ours(self, dtype: str, moved: bool = False) -> Training:
+        return our_training(self.model, dtype, drops=self.drops, moved=moved)
