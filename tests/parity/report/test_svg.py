@@ -70,7 +70,7 @@ def test_gaps_are_said():
 def test_nothing_to_draw(values):
     figure = chart(values)
     assert figure.find("svg") is None
-    assert figure.find("p").text == "No epoch has a value to draw."
+    assert figure.find("p").text == "There is no value to draw."
 
 
 def test_accessible_name_and_description():
