@@ -164,14 +164,14 @@ def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """
     if len(inputs[0]) <= EAGER_BATCH:
         arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
-        outputs = model(_as_called(model, arrays), training=False)
+        outputs = model(as_called(model, arrays), training=False)
         return _to_numpy(keras.tree.flatten(outputs)[0])
     quiet: Any = 0  # which Keras annotates as str
-    outputs = model.predict(_as_called(model, list(inputs)), batch_size=256, verbose=quiet)
+    outputs = model.predict(as_called(model, list(inputs)), batch_size=256, verbose=quiet)
     return np.asarray(keras.tree.flatten(outputs)[0])
 
 
-def _as_called(model: keras.Model, arrays: list[Any]) -> Any:
+def as_called(model: keras.Model, arrays: list[Any]) -> Any:
     """The arrays in the structure (one, a list, a dict) in which the model takes them."""
     if isinstance(model, keras.Sequential):
         return arrays[0]

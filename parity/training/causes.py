@@ -15,7 +15,7 @@ from birnn_lightning.nn.cells import cell_of
 from parity.convert import load_torch_arrays
 from parity.layout import rows, torch_arrays
 from parity.training.comparison import Comparison
-from parity.training.experiment import Experiment
+from parity.training.experiment import Experiment, Recorded
 from parity.training.trajectory import TrainingBatch
 
 MARGIN = 5
@@ -49,26 +49,42 @@ def explain(experiment: Experiment, batches: Sequence[TrainingBatch], found: Com
     """
     assert found.first is not None
     kind, first = found.first
-    steps = min(len(batches), first.step + MARGIN)
-    possible = [cause for cause in CAUSES if cause.switched_off(experiment) is not None]
+    some = batches[: first.step + MARGIN]
+    keras = {
+        drops: Recorded(experiment.start.training(experiment.model, "float64", drops))
+        for drops in (experiment.drops, False)
+    }
+
+    def without(causes: Sequence[Cause]) -> Comparison:
+        healed = _without(experiment, causes)
+        return healed.compare(some, theirs=keras[healed.drops])
+
+    possible = _possible(experiment)
     for cause in sorted(possible, key=lambda cause: kind not in cause.shows_in):
-        healed = _without(experiment, [cause]).compare(batches[:steps])
+        healed = without([cause])
         if healed.first is None:
             return f"Cause: {cause.name}. {cause.reason} {_part(found, healed)}"
-    everything = _without(experiment, possible).compare(batches[:steps]) if possible else found
-    if everything.first is not None:
+    if without(possible).first is not None:
         return "None of the known causes explains it."
     needed = [
         cause
         for cause in possible
-        if _without(experiment, [one for one in possible if one is not cause])
-        .compare(batches[:steps])
-        .first
-        is not None
+        if without([one for one in possible if one is not cause]).first is not None
     ]
     return " ".join(
         ["Several causes together:", *(f"{cause.name}. {cause.reason}" for cause in needed)]
     )
+
+
+def _possible(experiment: Experiment) -> list[Cause]:
+    """The causes that can be switched off, one after the other."""
+    found = []
+    for cause in CAUSES:
+        without = cause.switched_off(experiment)
+        if without is not None:
+            experiment = without
+            found.append(cause)
+    return found
 
 
 def _without(experiment: Experiment, causes: Sequence[Cause]) -> Experiment:

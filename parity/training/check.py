@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 
 from birnn_lightning.module import SequenceClassifier
@@ -107,7 +108,8 @@ def _where(spec: ModelSpec, found: Comparison) -> str:
     agreed = f" ({' and '.join(before)} agree there)" if before and one.step else ""
     table = next((str(row) for row in rows(spec) if one.name.endswith(row.keras)), "")
     quoted = f" Table: {table}." if table else ""
-    return (
-        f"{COMPARED[kind].capitalize()} differ first {when}{agreed}: {one.name} by "
-        f"{one.difference:.3g}, allowed {one.allowed:.3g}.{quoted} "
-    )
+    if np.isinf(one.difference):
+        much = "is in one framework alone."
+    else:
+        much = f"by {one.difference:.3g}, allowed {one.allowed:.3g}."
+    return f"{COMPARED[kind].capitalize()} differ first {when}{agreed}: {one.name} {much}{quoted} "

@@ -6,7 +6,31 @@ from dataclasses import dataclass
 from birnn_lightning.module import SequenceClassifier
 from parity.training.comparison import Comparison, compare_in_float32, compare_in_float64
 from parity.training.starts import KerasStart, our_training
-from parity.training.trajectory import Training, TrainingBatch
+from parity.training.trajectory import Array, Step, Training, TrainingBatch
+
+
+class Recorded:
+    """A training whose steps are computed once, however often it is compared on the same batches.
+
+    Args:
+        training: not trained yet.
+    """
+
+    def __init__(self, training: Training) -> None:
+        """Takes the training and its start."""
+        self._training = training
+        self._start = training.weights()
+        self._steps: list[Step] = []
+
+    def weights(self) -> dict[str, Array]:
+        """The weights of the start."""
+        return self._start
+
+    def step(self, batch: TrainingBatch, number: int, rate: float | None = None) -> Step:
+        """What the step with this number computed."""
+        if number == len(self._steps):
+            self._steps.append(self._training.step(batch, number, rate))
+        return self._steps[number]
 
 
 @dataclass(frozen=True)
@@ -25,9 +49,20 @@ class Experiment:
     keras_rates: bool = False
     drops: bool = True
 
-    def compare(self, batches: Sequence[TrainingBatch], dtype: str = "float64") -> Comparison:
-        """Trains in both frameworks, a batch a step, until the end or the first difference."""
-        theirs = self.start.training(self.model, dtype, self.drops)
+    def compare(
+        self,
+        batches: Sequence[TrainingBatch],
+        dtype: str = "float64",
+        theirs: Training | None = None,
+    ) -> Comparison:
+        """Trains in both frameworks, a batch a step, until the end or the first difference.
+
+        Args:
+            batches: one a step.
+            dtype: ``"float64"`` or ``"float32"``.
+            theirs: Keras's training; None makes a new one.
+        """
+        theirs = theirs or self.start.training(self.model, dtype, self.drops)
         ours = self._ours(dtype)
         if dtype == "float64":
             moved = self._ours(dtype, moved=True)

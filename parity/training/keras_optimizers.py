@@ -74,10 +74,15 @@ def optimizer_maker(
         spec: of the model.
 
     Raises:
-        ParityUnavailable: when called: Keras has no such optimiser.
+        ParityUnavailable: there is no such optimiser here; or, when called, none in Keras.
     """
     own = getattr(model, "optimizer", None)
     if own is not None:
+        if type(own).__name__ not in OPTIMIZERS.values():
+            raise ParityUnavailable(
+                f"the Keras model is compiled with {type(own).__name__}, which there is none of "
+                f"here; there are {', '.join(OPTIMIZERS.values())}."
+            )
         config = own_config(model)
         return lambda: type(own).from_config(config)
     excluded = settings.optimizer_config.exclude_from_weight_decay
@@ -188,6 +193,12 @@ def loss_maker(model: keras.Model, settings: SequenceClassifier) -> Callable[[],
     if smoothing:
         return lambda: losses.CategoricalCrossentropy(label_smoothing=smoothing)
     return losses.SparseCategoricalCrossentropy
+
+
+def takes_indices(loss: Any) -> bool:
+    """Whether a Keras loss takes class indices, and not a probability for every class."""
+    name = loss if isinstance(loss, str) else type(loss).__name__
+    return "sparse" in name.lower()
 
 
 def compile_like(twin: keras.Model, model: SequenceClassifier) -> None:

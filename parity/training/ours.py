@@ -9,6 +9,7 @@ from torch import Tensor
 
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.module import SequenceClassifier
+from birnn_lightning.optim.keras import KerasOptimizer
 from parity.layout import Row, rows
 from parity.results import ParityUnavailable
 from parity.runs import share_noise, shared_noise, to_array
@@ -87,7 +88,12 @@ class OurTraining:
         return tuple(row for row in self.table if trained & set(row.torch))
 
     def _states(self) -> dict[str, Array]:
-        """What the optimiser keeps for each weight, by ``<state>/<Keras path>``."""
+        """What a Keras optimiser keeps for each weight, by ``<state>/<Keras path>``.
+
+        Torch's optimisers keep other things, which compare with nothing.
+        """
+        if not isinstance(self.optimizer, KerasOptimizer):
+            return {}
         by_state: dict[str, dict[str, Tensor]] = {}
         for parameter, states in self.optimizer.state.items():
             for state, value in states.items():

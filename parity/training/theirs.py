@@ -8,12 +8,19 @@ import numpy as np
 
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.specs import Input, ModelSpec
-from parity.keras_model import find_variable, float64_kept, keras, max_pooling_may_drop_masks
+from parity.keras_model import (
+    as_called,
+    find_variable,
+    float64_kept,
+    fresh_states,
+    keras,
+    max_pooling_may_drop_masks,
+)
 from parity.keras_noise import noise_shared
 from parity.layout import rows
 from parity.results import ParityUnavailable
 from parity.runs import shared_noise
-from parity.training.keras_optimizers import floatx
+from parity.training.keras_optimizers import floatx, takes_indices
 from parity.training.trajectory import Array, Noise, Step, TrainingBatch
 
 NoiseSource = Callable[[str, str, tuple[int, ...]], Any]
@@ -107,17 +114,19 @@ class KerasTraining:
             of_class = weights.numpy().astype("float64")[batch.labels.astype("int64")]
             each = of_class if each is None else each * of_class
         given = None if each is None else tf.constant(np.asarray(each, self.dtype))
-        return keras.tree.pack_sequence_as(self.model.input, arrays), self._labels(batch), given
+        return as_called(self.model, arrays), self._labels(batch), given
 
     def _labels(self, batch: TrainingBatch) -> Any:
+        """Labels in the shape and type that the loss takes."""
         import tensorflow as tf
 
-        labels, output = batch.labels, keras.tree.flatten(self.model.output)[0]
+        labels = batch.labels
         if self.settings.task == "multiclass":
-            if self.settings.label_smoothing and labels.ndim < len(output.shape):
-                labels = np.eye(self.settings.num_classes)[labels]
-            elif np.issubdtype(labels.dtype, np.integer):
+            indices = labels.ndim < len(self.model.outputs[0].shape)
+            if indices and takes_indices(self.model.loss):
                 return tf.constant(labels)
+            if indices:
+                labels = np.eye(self.settings.num_classes)[labels]
         elif self.settings.task == "binary":
             labels = labels[..., None]
         return tf.constant(labels.astype(self.dtype))
@@ -136,7 +145,7 @@ class KerasTraining:
             return shared_noise(name, key, shape)
 
         kept = {path: _array(variable) for path, variable in self._untrained().items()}
-        with noisy_layers(self.model, self.spec, record):
+        with fresh_states(self.model), noisy_layers(self.model, self.spec, record):
             self.model(data[0], training=True)
         for path, variable in self._untrained().items():
             variable.assign(kept[path])

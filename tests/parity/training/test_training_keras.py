@@ -1,10 +1,12 @@
 """Training in both frameworks: the same steps, and what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import parity
-from birnn_lightning import BiGRUClassifier
+from birnn_lightning import BiGRUClassifier, SequenceClassifier
 from parity.inputs import randomise_weights
 from parity.results import ParityUnavailable
 from parity.training.batches import random_batches
@@ -109,10 +111,78 @@ def test_equal_models_of_other_names_train_alike():
     assert parity.compare(model, twin, training_steps=3).passed
 
 
+def test_the_usual_pair_of_adams_has_two_causes_and_both_are_named():
+    model = BiGRUClassifier(vocab_size=23, embedding_dim=3, hidden_size=5, task="binary")
+    randomise_weights(model)
+    twin = parity.to_keras(model)
+    twin.compile("adam", "binary_crossentropy")
+    (failure,) = parity.compare(model, twin, training_steps=3).failures
+    assert "Several causes together: epsilon of the optimiser." in failure.detail
+    assert "embedding gradients." in failure.detail
+
+
+def test_a_users_model_with_a_schedule_statistics_and_penalties():
+    layers = keras.layers
+    twin = keras.Sequential(
+        [
+            keras.Input((11, 3)),
+            layers.Conv1D(5, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Bidirectional(
+                layers.LSTM(
+                    5,
+                    return_sequences=True,
+                    dropout=0.25,
+                    recurrent_dropout=0.25,
+                    kernel_regularizer="l2",
+                )
+            ),
+            layers.SpatialDropout1D(0.25),
+            layers.GlobalMaxPooling1D(),
+            layers.Dense(7, activation="softmax", kernel_constraint="max_norm"),
+        ]
+    )
+    rate: Any = keras.optimizers.schedules.CosineDecay(0.1, 7)
+    twin.compile(keras.optimizers.SGD(rate, momentum=0.9), "categorical_crossentropy")
+    spec = parity.from_keras(twin).spec
+    model = SequenceClassifier(
+        spec,
+        optimizer="keras_sgd",
+        optimizer_settings={"momentum": 0.9},
+        learning_rate=0.1,
+        schedule="cosine_decay",
+        schedule_settings={"decay_steps": 7},
+    )
+    parity.copy_weights(twin, model)
+    assert parity.compare(model, twin, training_steps=9).passed
+
+
+def test_a_stateful_model_goes_on_from_batch_to_batch():
+    twin = keras.Sequential(
+        [
+            keras.Input((11, 3), batch_size=5),
+            keras.layers.LSTM(5, stateful=True),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    twin.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    spec = parity.from_keras(twin).spec
+    model = SequenceClassifier(spec, "binary", optimizer="keras_adam", learning_rate=0.01)
+    parity.copy_weights(twin, model)
+    assert parity.compare(model, twin, training_steps=5).passed
+
+
 def test_frozen_layers_are_refused(model):
     twin = parity.to_keras(model)
     twin.layers[-1].trainable = False
     with pytest.raises(ParityUnavailable, match=r"kernel is frozen in Keras \(trainable=False\)"):
+        parity.compare(model, twin, training_steps=1)
+
+
+def test_an_optimiser_that_only_keras_has_is_refused(model):
+    twin = parity.to_keras(model)
+    twin.compile(keras.optimizers.Ftrl(), "sparse_categorical_crossentropy")
+    with pytest.raises(ParityUnavailable, match="compiled with Ftrl, which there is none of here"):
         parity.compare(model, twin, training_steps=1)
 
 
