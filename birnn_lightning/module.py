@@ -198,7 +198,17 @@ class SequenceClassifier(SupervisedModule):
         return self.probabilities(self.forward(batch.inputs, mask=batch.mask))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """What `OptimizerConfig` says, fused unless a gradient scaler forbids it."""
+        """What `OptimizerConfig` says, fused unless a gradient scaler forbids it.
+
+        Raises:
+            ValueError: several processes shall exchange gradients that they cannot exchange.
+        """
+        unsummed = self.optimizer_config.embedding_gradients == "keras_tensorflow"
+        if unsummed and self.trainer.world_size > 1:
+            raise ValueError(
+                "embedding_gradients 'keras_tensorflow' is for one process: several exchange sums. "
+                f"There are {self.trainer.world_size}. Use 'summed', or --trainer.devices 1."
+            )
         optimizer = self.build_optimizer(fused=self.trainer.precision != "16-mixed")
         schedule: Any = self.optimizer_config.build_schedule(optimizer, self._training_length)
         if schedule is None:

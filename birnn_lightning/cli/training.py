@@ -53,8 +53,8 @@ def run_training(command: str, arguments: Sequence[str]) -> None:
     keep_tensorboard_from_tensorflow()
     silence_advertisements()
     arguments = [*settings_of_checkpoint(command, arguments), *arguments]
-    # LightningCLI warns about arguments beside a foreign sys.argv.
-    saved, sys.argv = sys.argv, ["birnn", command, *arguments]
+    # LightningCLI warns about arguments beside a foreign sys.argv, and starts more of its path.
+    saved, sys.argv = sys.argv, [sys.argv[0], command, *arguments]
     try:
         TrainingCLI.command = command
         TrainingCLI(

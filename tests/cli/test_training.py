@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -145,6 +146,24 @@ def test_killed_in_mid_epoch_and_resumed(tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert f"Trained {done + 1} epochs in " in ended.stdout
+
+
+@pytest.mark.slow
+def test_the_installed_program_starts_the_other_processes(tmp_path):
+    """Lightning starts them by the program's own path."""
+    program = Path(sys.executable).parent / "birnn"
+    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.max_epochs", "1"]
+    ended = subprocess.run(
+        [program, "fit", *two, "--trainer.limit_train_batches", "2", *QUIET, *CPU],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "MEMBER: 2/2" in ended.stderr
+    assert ended.stdout.count("Trained 1 epochs in ") == 1
 
 
 @pytest.mark.slow
