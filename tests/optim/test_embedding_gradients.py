@@ -39,7 +39,7 @@ def test_one_for_every_token_is_for_one_process(monkeypatch):
     several = SimpleNamespace(world_size=2, precision="32-true")
     monkeypatch.setattr(SequenceClassifier, "trainer", several)
     with pytest.raises(
-        ValueError, match=r"is for one process: several exchange sums\. There are 2"
+        ValueError, match=r"for one process: several exchange sums\. There are 2"
     ):
         model.configure_optimizers()
     monkeypatch.setattr(several, "world_size", 1)

@@ -21,3 +21,17 @@ def twin_of() -> Callable[[Case], Any]:
     import parity
 
     return cache(lambda case: parity.to_keras(case.build(), mask_input=case.explicit_mask))
+
+
+@pytest.fixture
+def pair_of(twin_of):
+    """A case's model and its twin, with equal weights."""
+
+    def pair(case):
+        from parity import copy_weights
+
+        model, twin = case.build(), twin_of(case)
+        copy_weights(model, twin)
+        return model, twin
+
+    return pair
