@@ -7,6 +7,7 @@ from the given one, up to a factor for the roundings inside (mixed stability, Hi
 1.5).
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -25,6 +26,9 @@ PERTURBATIONS = 16
 
 INNER_ROUNDINGS = 8.0
 """Roundings of a step's gates and activations, in units of one rounding of its weights."""
+
+SUBTRACTING_ACTIVATIONS = ("elu", "selu")
+"""Keras on TensorFlow computes them as ``exp(x) - 1``: near 0 they err by a rounding of 1 (B17)."""
 
 Array = np.ndarray
 Predict = Callable[[SequenceClassifier], Array]
@@ -58,7 +62,8 @@ def rounding_bound(reference: SequenceClassifier, predict: Predict, truth: np.nd
     for _ in perturbed(reference.model, unit):
         with np.errstate(invalid="ignore"):  # equal infinities
             spread = max(spread, _largest(predict(reference) - truth))
-    return inner_roundings(reference.model) * max(spread, unit * _largest(truth))
+    floor = unit * max(_largest(truth), smallest_scale(reference.model))
+    return inner_roundings(reference.model) * max(spread, floor)
 
 
 def rounding_spreads(
@@ -76,18 +81,31 @@ def rounding_spreads(
         dtype: whose roundings are meant.
 
     Returns:
-        The largest move of each tensor, at least one rounding of its largest element. Times
+        The largest move of each tensor, at least one rounding of its largest element, or of 1
+        where an activation subtracts 1 (`SUBTRACTING_ACTIVATIONS`). Times
         `inner_roundings` (outputs) or `backward_roundings` (gradients) it bounds an error that is
         rounding.
     """
-    unit = UNIT_ROUNDOFF[dtype]
-    spreads = [{name: unit * _largest(array) for name, array in batch.items()} for batch in truth]
+    unit, smallest = UNIT_ROUNDOFF[dtype], smallest_scale(reference)
+    spreads = [
+        {name: unit * max(_largest(array), smallest) for name, array in batch.items()}
+        for batch in truth
+    ]
     for _ in perturbed(reference, unit):
         for spread, batch, exact in zip(spreads, compute(reference), truth, strict=True):
             for name, array in exact.items():
                 with np.errstate(invalid="ignore"):  # equal infinities
                     spread[name] = max(spread[name], _largest(batch[name] - array))
     return spreads
+
+
+def smallest_scale(model: SequenceModel) -> float:
+    """What a rounding is at least relative to: 1 with `SUBTRACTING_ACTIVATIONS`, else 0."""
+    config = json.dumps(model.spec.to_config())
+    subtracts = '"kind": "ELU"' in config or any(
+        f'ctivation": "{name}"' in config for name in SUBTRACTING_ACTIVATIONS
+    )
+    return float(subtracts)
 
 
 def backward_roundings(model: SequenceModel, steps: int) -> float:

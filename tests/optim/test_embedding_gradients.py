@@ -38,9 +38,7 @@ def test_one_for_every_token_is_for_one_process(monkeypatch):
     model = classifier("keras_tensorflow")
     several = SimpleNamespace(world_size=2, precision="32-true")
     monkeypatch.setattr(SequenceClassifier, "trainer", several)
-    with pytest.raises(
-        ValueError, match=r"for one process: several exchange sums\. There are 2"
-    ):
+    with pytest.raises(ValueError, match=r"for one process: several exchange sums\. There are 2"):
         model.configure_optimizers()
     monkeypatch.setattr(several, "world_size", 1)
     assert isinstance(model.configure_optimizers(), Adam)

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from birnn_lightning.nn.specs import Input, ModelSpec, Node, Recurrent, RecurrentStack
 from birnn_lightning.presets import PRESETS
 from parity import to_keras
 from parity.comparison import float64_reference
 from parity.inputs import ragged_mask, randomise_weights
+from parity.suite.layer_cases import LayerCase
+from parity.suite.trial import run_trial
 from parity.tolerance import rounding_bound
 
 pytestmark = pytest.mark.tensorflow
@@ -63,3 +66,32 @@ def test_real_errors_stay_below_the_bound(seed):
     print(f"errors in units of the bound {bound:.2g}: {ratios}")
     assert max(ratios.values()) < 1
     assert max(ratios.values()) > 0.01
+
+
+def test_b17_elu_and_selu_near_zero():
+    """A defect of Keras on TensorFlow, for which the bound has room."""
+    keras = pytest.importorskip("keras", reason="the activations are Keras's")
+    for name, exact in (("elu", -9.99995000e-6), ("selu", -1.75809055e-5)):
+        found = float(keras.ops.convert_to_numpy(getattr(keras.activations, name)([-1e-5]))[0])
+        assert abs(found - exact) > 1e-9, f"this Keras has mended B17: {name} is exact"
+        assert abs(found - exact) < 2e-7
+
+
+def test_a_stack_whose_small_states_selu_rounds_passes():
+    """Found by a random model: Keras errs by 7.6e-08, where moving the weights explains 4.4e-08."""
+    cells = (
+        Recurrent(cell="lstm", hidden_size=5, recurrent_dropout=0.25),
+        Recurrent(cell="rnn", hidden_size=4, activation="selu", use_bias=False),
+    )
+    stack = RecurrentStack(
+        cells=cells, return_sequences=True, return_state=True, zero_output_for_mask=True
+    )
+    nodes = [Node(name="features", layer=Input(shape=(None, 3)))]
+    nodes += [
+        Node(name=f"state_{index}", layer=Input(shape=(size,)))
+        for index, size in enumerate(stack.state_sizes)
+    ]
+    inputs = tuple(node.name for node in nodes)
+    nodes.append(Node(name="recurrent", layer=stack, inputs=inputs))
+    case = LayerCase(name="selu", spec=ModelSpec(tuple(nodes)), time=6, weight_scale=0.25)
+    assert run_trial(case).passed
