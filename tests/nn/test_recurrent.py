@@ -23,11 +23,8 @@ from tests.nn.samples import (
     uniform,
 )
 
-TORCH_LAYERS: dict[CellName, type[nn.RNN | nn.LSTM | nn.GRU]] = {
-    "rnn": nn.RNN,
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
+TorchLayer = type[nn.RNN | nn.LSTM | nn.GRU]
+TORCH_LAYERS: dict[CellName, TorchLayer] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 CELLS = [pytest.param(cell, id=cell) for cell in TORCH_LAYERS]
 SHAPE = (None, INPUT)
 
