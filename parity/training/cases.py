@@ -155,7 +155,8 @@ def _schedule_cases() -> Iterator[TrainingCase]:
     schedules: dict[str, dict[str, Any]] = {
         "exponential_decay": {"decay_steps": 10, "decay_rate": 0.8, "staircase": True},
         "cosine_decay": {"decay_steps": 40, "alpha": 0.1},
-        "cosine_decay_restarts": {"first_decay_steps": 13},
+        # With another t_mul a logarithm says when to restart, and rounding decides at that step.
+        "cosine_decay_restarts": {"first_decay_steps": 13, "t_mul": 1.0, "m_mul": 0.75},
         "polynomial_decay": {"decay_steps": 30, "power": 2.0},
         "inverse_time_decay": {"decay_steps": 10, "decay_rate": 0.5},
         "piecewise_constant_decay": {"boundaries": [5, 17], "values": [0.05, 0.02, 0.01]},

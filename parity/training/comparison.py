@@ -130,6 +130,8 @@ def _judge(
 ) -> bool:
     """Whether a tensor of this kind leaves its bound; the worst is kept."""
     worst: Deviation | None = None
+    if kind == "states":  # which ours makes when it first needs them, as zeros
+        ours, moved, theirs = _with_zeros(ours, moved, theirs)
     for name in dict.fromkeys([*ours, *theirs]):
         if name not in ours or name not in theirs:
             worst = Deviation(step, name, np.inf, 0.0)
@@ -146,6 +148,13 @@ def _judge(
         return False
     found.first = (kind, worst)
     return True
+
+
+def _with_zeros(*states: dict[str, Array]) -> list[dict[str, Array]]:
+    """The states of several trainings, each with zeros where it has none yet."""
+    shapes = {name: array.shape for one in states for name, array in one.items()}
+    zeros = {name: np.zeros(shape) for name, shape in shapes.items()}
+    return [{**zeros, **one} for one in states]
 
 
 def compare_in_float32(

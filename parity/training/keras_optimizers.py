@@ -133,7 +133,7 @@ def _corresponding(config: OptimizerConfig) -> Any:
     settings = dict(config.optimizer_settings) if exact else dict(TORCH_DEFAULTS[name])
     if config.momentum:
         settings["momentum"] = config.momentum
-    settings["weight_decay"] = config.weight_decay or None
+    settings["weight_decay"] = config.weight_decay or (0.0 if name == "adamw" else None)
     kind = getattr(keras.optimizers, OPTIMIZERS[name])
     return kind(learning_rate=_rate(config), **settings)
 
