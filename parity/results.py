@@ -41,6 +41,19 @@ class ParityRow:
         return self.max_difference / self.allowed if self.max_difference else 0.0
 
 
+def failed_row(case: str, error: BaseException) -> ParityRow:
+    """The row of a case that ended with an exception."""
+    return ParityRow(
+        case=case,
+        compared="nothing",
+        dtype="",
+        max_difference=float("nan"),
+        allowed=0.0,
+        passed=False,
+        detail=f"{type(error).__name__}: {error}",
+    )
+
+
 def _count(rows: Sequence[ParityRow]) -> int:
     return sum(row.count for row in rows)
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from parity.journal import Journal, made_by
 from parity.parallel import in_processes
-from parity.results import ParityReport, ParityRow, ParityUnavailable
+from parity.results import ParityReport, ParityRow, ParityUnavailable, failed_row
 from parity.suite.cases import Case
 from parity.suite.layer_cases import LayerCase
 
@@ -75,16 +75,7 @@ def _report(name: str, future: "Future[ParityReport]") -> ParityReport:
         return future.result()
     if isinstance(error, ParityUnavailable):
         raise error
-    row = ParityRow(
-        case=name,
-        compared="nothing",
-        dtype="",
-        max_difference=float("nan"),
-        allowed=0.0,
-        passed=False,
-        detail=f"{type(error).__name__}: {error}",
-    )
-    return ParityReport((row,))
+    return ParityReport((failed_row(name, error),))
 
 
 def read_reports(book: Journal) -> dict[str, ParityReport]:

@@ -11,6 +11,7 @@ from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.specs import ModelSpec
 from birnn_lightning.optim import OptimizerConfig
 from birnn_lightning.optim.keras import KERAS_OPTIMIZERS
+from birnn_lightning.optim.schedules import KERAS_SCHEDULES
 from parity.keras_model import find_variable, keras
 from parity.layout import rows
 from parity.results import ParityUnavailable
@@ -18,27 +19,11 @@ from parity.results import ParityUnavailable
 if TYPE_CHECKING:
     from parity.training.starts import KerasStart
 
-OPTIMIZERS: dict[str, str] = {
-    "adadelta": "Adadelta",
-    "adagrad": "Adagrad",
-    "adam": "Adam",
-    "adamax": "Adamax",
-    "adamw": "AdamW",
-    "lion": "Lion",
-    "nadam": "Nadam",
-    "rmsprop": "RMSprop",
-    "sgd": "SGD",
-}
+OPTIMIZERS = {name: kind.__name__ for name, kind in KERAS_OPTIMIZERS.items()}
 """Keras's classes by the names of ours, which have the prefix ``keras_``."""
 
-SCHEDULES: dict[str, str] = {
-    "cosine_decay": "CosineDecay",
-    "cosine_decay_restarts": "CosineDecayRestarts",
-    "exponential_decay": "ExponentialDecay",
-    "inverse_time_decay": "InverseTimeDecay",
-    "piecewise_constant_decay": "PiecewiseConstantDecay",
-    "polynomial_decay": "PolynomialDecay",
-}
+SCHEDULES = {name: kind.__name__ for name, kind in KERAS_SCHEDULES.items()}
+"""Keras's classes by our names."""
 
 TORCH_DEFAULTS: dict[str, dict[str, Any]] = {
     "adam": {"epsilon": 1e-8},

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from parity.parallel import in_processes
 from parity.report.svg import Series, line_chart
-from parity.results import ParityReport, ParityRow, ParityUnavailable
+from parity.results import ParityReport, ParityUnavailable, failed_row
 from parity.training.batches import random_batches
 from parity.training.cases import RATES, TrainingCase, setting_cases, table_cases
 from parity.training.comparison import AGAINST_KERAS, KERAS_ROUNDED, Growth
@@ -60,7 +60,11 @@ def run_training_suite(
             error = future.exception()
             if isinstance(error, ParityUnavailable):
                 raise error
-            results[case.name] = future.result() if error is None else _failed(case, error)
+            results[case.name] = (
+                future.result()
+                if error is None
+                else TrainingResult(case, ParityReport((failed_row(case.name, error),)), {})
+            )
             bar.update()
     return [results[case.name] for case in cases]
 
@@ -142,16 +146,3 @@ def charts(results: Sequence[TrainingResult]) -> list[str]:
         for result in results
         for dtype, growth in result.growth.items()
     ]
-
-
-def _failed(case: TrainingCase, error: BaseException) -> TrainingResult:
-    row = ParityRow(
-        case=case.name,
-        compared="nothing",
-        dtype="",
-        max_difference=float("nan"),
-        allowed=0.0,
-        passed=False,
-        detail=f"{type(error).__name__}: {error}",
-    )
-    return TrainingResult(case, ParityReport((row,)), {})
