@@ -1,61 +1,15 @@
-"""Whether float64 is precise enough to compare a network at all: chaotic ones magnify roundings.
+"""Whether float64 is precise enough to compare a network at all: chaotic ones magnify roundings."""
 
-Monte Carlo arithmetic (Parker 1997): the network runs several times, every operation of it, forward
-and backward, disturbed by one rounding at random. How far the results lie apart is how much of them
-is rounding, whatever makes it: it sees cancellation inside, where moving the weights does not.
-"""
-
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from birnn_lightning.nn import RecurrentLayer, SequenceModel
 from parity.inputs import Inputs
+from parity.random_rounding import operation_spreads
 from parity.runs import run_ours
 from parity.suite.layer_cases import LayerCase
 from parity.tolerance import UNIT_ROUNDOFF, float64_bound, inner_roundings
-
-DRAWS = 8
-
-
-class RandomRounding(TorchDispatchMode):
-    """Within, every operation's floating result is off by a relative ``unit`` up or down."""
-
-    def __init__(self, unit: float, seed: int) -> None:
-        """Takes the unit roundoff and a seed."""
-        super().__init__()
-        self.unit = unit
-        self.generator = np.random.default_rng(seed)
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Calls the operation and disturbs what it computed, if it is no view or constant."""
-        result = func(*args, **(kwargs or {}))
-        computes = not func.is_view and any(isinstance(one, torch.Tensor) for one in _flat(args))
-        if not computes or func._schema.is_mutable:
-            return result
-        if isinstance(result, torch.Tensor):
-            return self._disturbed(result)
-        if isinstance(result, tuple):
-            return tuple(self._disturbed(one) for one in result)
-        return result
-
-    def _disturbed(self, result: Any) -> Any:
-        if not isinstance(result, torch.Tensor) or not result.is_floating_point():
-            return result
-        signs = self.generator.integers(0, 2, tuple(result.shape)) * 2 - 1
-        return result * torch.from_numpy(np.asarray(1 + self.unit * signs)).to(result)
-
-
-def _flat(args: Any) -> list[Any]:
-    if isinstance(args, list | tuple):
-        return [part for one in args for part in _flat(one)]
-    return [args]
 
 
 def float64_decides(case: LayerCase) -> bool:
@@ -67,14 +21,9 @@ def float64_decides(case: LayerCase) -> bool:
     batches = [case.inputs(batch) for batch in range(case.batches)]
     model = _on_scan(case.build())
     truth = _computed(model, case, batches)
-    spreads = [dict.fromkeys(batch, 0.0) for batch in truth]
-    for seed in range(DRAWS):
-        with RandomRounding(UNIT_ROUNDOFF["float64"], seed):
-            found = _computed(model, case, batches)
-        for spread, batch, exact in zip(spreads, found, truth, strict=True):
-            for name, array in exact.items():
-                moved = float(np.abs(batch[name] - array).max(initial=0))
-                spread[name] = max(spread[name], math.inf if math.isnan(moved) else moved)
+    spreads = operation_spreads(
+        lambda: _computed(model, case, batches), truth, UNIT_ROUNDOFF["float64"]
+    )
     roundings = inner_roundings(model)
     return not _overflows(model, case, batches) and all(
         roundings * spread[name] <= float64_bound(array)

@@ -21,6 +21,8 @@ pytestmark = [
     pytest.mark.tensorflow,
     # NumPy and Keras on numbers that overflow, which some activations do make.
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    # Hypothesis finds a failing model too long to print; `reproduction` prints it.
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),
     # Keras advises against a softmax over one number, which one step or one feature makes.
     pytest.mark.filterwarnings("ignore:[\\s\\S]*a softmax over axis:UserWarning"),
 ]

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from birnn_lightning.nn.specs import Input, ModelSpec, Node, Recurrent, RecurrentStack
+from birnn_lightning.nn.specs import (
+    Bidirectional,
+    Dense,
+    Embedding,
+    Input,
+    ModelSpec,
+    Node,
+    Recurrent,
+    RecurrentStack,
+    SpatialDropout1D,
+)
 from birnn_lightning.presets import PRESETS
 from parity import to_keras
 from parity.comparison import float64_reference
@@ -95,3 +105,53 @@ def test_a_stack_whose_small_states_selu_rounds_passes():
     nodes.append(Node(name="recurrent", layer=stack, inputs=inputs))
     case = LayerCase(name="selu", spec=ModelSpec(tuple(nodes)), time=6, weight_scale=0.25)
     assert run_trial(case).passed
+
+
+def test_what_cancels_inside_a_step_is_explained():
+    """Keras's error is more than moved weights explain; every operation's rounding explains it."""
+    rnn = Recurrent(cell="rnn", hidden_size=4, use_bias=False)
+    gated = {"reset_after": False, "dropout": 0.25, "recurrent_dropout": 0.25}
+    lower = RecurrentStack(
+        cells=(
+            rnn,
+            Recurrent(cell="gru", hidden_size=2, dropout=0.5),
+            Recurrent(cell="gru", hidden_size=4, **gated),
+        ),
+        return_sequences=True,
+    )
+    sequences = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
+    forward = RecurrentStack(
+        cells=(
+            rnn,
+            Recurrent(cell="lstm", hidden_size=2),
+            Recurrent(cell="lstm", hidden_size=1, dropout=0.25, recurrent_dropout=0.5),
+        ),
+        go_backwards=True,
+        **sequences,
+    )
+    backward = Recurrent(cell="rnn", hidden_size=1, **sequences)
+    upper = Bidirectional(forward=forward, backward=backward, merge_mode="sum")
+    kept = {"return_sequences": True, "stateful": True, "zero_output_for_mask": True}
+    last = Bidirectional(
+        forward=Recurrent(cell="lstm", hidden_size=3, go_backwards=True, **kept),
+        backward=Recurrent(
+            cell="lstm",
+            hidden_size=3,
+            activation="soft_shrink",
+            recurrent_activation="hard_sigmoid",
+            **kept,
+        ),
+    )
+    spec = ModelSpec(
+        (
+            Node(name="tokens_0", layer=Input(shape=(None,), dtype="int64")),
+            Node(name="layer_1", layer=Embedding(vocab_size=6, embedding_dim=4)),
+            Node(name="recurrent_2", layer=lower),
+            Node(name="layer_3", layer=SpatialDropout1D(rate=0.25)),
+            Node(name="recurrent_4", layer=upper),
+            Node(name="recurrent_5", layer=last),
+            Node(name="layer_6", layer=Dense(units=4, activation="sigmoid")),
+        )
+    )
+    case = LayerCase(name="random 813", spec=spec, training=True, batches=2, batch=1, time=8)
+    run_trial(case).raise_for_failures()
