@@ -240,6 +240,8 @@ def _misbuilt(spec: ModelSpec) -> bool:
         if any(name not in believed for name in node.inputs):
             return True
         given = [believed[name] for name in node.inputs]
+        if isinstance(node.layer, Recurrent | RecurrentStack | Bidirectional):
+            given[1:] = [right[name] for name in node.inputs[1:]]  # states build nothing
         if given != [right[name] for name in node.inputs] and layer_rows(node.layer, "", ""):
             return True
         try:
