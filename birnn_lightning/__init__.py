@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from birnn_lightning.data import DigitsDataModule, SequenceDataModule, TextDataModule
     from birnn_lightning.module import SequenceClassifier
+    from birnn_lightning.nn.specs.custom import CustomLayer, register_custom_layer
     from birnn_lightning.presets import BiGRUClassifier, BiLSTMClassifier, BiRNNClassifier
 
 # Imported at first use, so that `birnn_lightning.nn` alone never pays for Lightning.
@@ -15,21 +16,25 @@ _HOMES = {
     "BiGRUClassifier": "birnn_lightning.presets",
     "BiLSTMClassifier": "birnn_lightning.presets",
     "BiRNNClassifier": "birnn_lightning.presets",
+    "CustomLayer": "birnn_lightning.nn.specs.custom",
     "DigitsDataModule": "birnn_lightning.data",
     "SequenceClassifier": "birnn_lightning.module",
     "SequenceDataModule": "birnn_lightning.data",
     "TextDataModule": "birnn_lightning.data",
+    "register_custom_layer": "birnn_lightning.nn.specs.custom",
 }
 
 __all__ = [
     "BiGRUClassifier",
     "BiLSTMClassifier",
     "BiRNNClassifier",
+    "CustomLayer",
     "DigitsDataModule",
     "SequenceClassifier",
     "SequenceDataModule",
     "TextDataModule",
     "__version__",
+    "register_custom_layer",
 ]
 
 

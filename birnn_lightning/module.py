@@ -4,14 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim import Optimizer
 
-from birnn_lightning.data.batch import Batch
-from birnn_lightning.inputs import Array, Arrays, as_list, check_same_length, masked_inputs
+from birnn_lightning.inputs import Array, Arrays, masked_inputs
 from birnn_lightning.losses import (
     TASKS,
     LossFrom,
@@ -65,7 +63,7 @@ class SequenceClassifier(SupervisedModule):
         self.loss_from: LossFrom = loss_from
         self.engine = engine
         self.model = SequenceModel(spec)
-        self.output_shape = spec.shapes()[spec.output.name]
+        self.output_shape = spec.shapes()[spec.outputs[0]]
         self._check_settings(class_weights)
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.class_weights: Tensor | None
@@ -115,13 +113,19 @@ class SequenceClassifier(SupervisedModule):
 
     @property
     def recurrent_layers(self) -> dict[str, RecurrentLayer]:
-        """The recurrent layers by node name, in the order of computation."""
-        layers = self.model.layers.items()
-        return {name: layer for name, layer in layers if isinstance(layer, RecurrentLayer)}
+        """The recurrent layers by node name, in the order of computation.
+
+        One inside another layer or model has the names of both, ``<outer>/<inner>``.
+        """
+        return {
+            "/".join(part for part in name.split(".") if part not in ("layers", "model")): layer
+            for name, layer in self.model.named_modules()
+            if isinstance(layer, RecurrentLayer)
+        }
 
     def forward(
         self, inputs: Arrays, lengths: Array | None = None, mask: Array | None = None
-    ) -> Tensor:
+    ) -> Any:
         """The logits.
 
         Args:
@@ -132,70 +136,45 @@ class SequenceClassifier(SupervisedModule):
 
         Returns:
             ``(batch,)`` for binary, ``(batch, num_classes)`` otherwise; with a time axis after the
-            batch axis when every step has a label.
+            batch axis when every step has a label. A tuple for a model of several outputs, each in
+            its layer's shape.
 
         Raises:
             ValueError: an argument's shape, type or value does not fit.
         """
+        if len(self.spec.outputs) > 1:
+            return tuple(one.values for one in self.masked_outputs(inputs, lengths, mask))
         return self.masked_logits(inputs, lengths, mask).values
 
     def masked_logits(self, inputs: Arrays, lengths: Array | None, mask: Array | None) -> Masked:
-        """The logits of `forward`, and the mask that belongs to their time axis."""
-        first = next(self.parameters())
-        logits = self.model(masked_inputs(self.spec, inputs, lengths, mask, first))
+        """The logits of `forward`, and the mask that belongs to their time axis.
+
+        Raises:
+            ValueError: the model has several outputs, so that there is no one loss.
+        """
+        outputs = self.masked_outputs(inputs, lengths, mask)
+        if len(outputs) > 1:
+            raise ValueError(
+                f"the model has {len(outputs)} outputs ({', '.join(self.spec.outputs)}); training "
+                "and evaluation need one. Take spec.with_output(name), or parity.from_keras(path, "
+                "output=name)."
+            )
+        logits = outputs[0]
         return (
             logits._replace(values=logits.values.squeeze(-1)) if self.task == "binary" else logits
         )
 
-    @torch.no_grad()
-    def predict(
-        self,
-        inputs: Arrays,
-        lengths: Array | None = None,
-        mask: Array | None = None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """What the Keras twin's ``predict`` returns: probabilities for a classifier.
-
-        Args:
-            inputs: see `forward`.
-            lengths: see `forward`.
-            mask: see `forward`.
-            batch_size: how many sequences are computed at once.
-
-        Returns:
-            ``(batch, 1)`` for binary, ``(batch, num_classes)`` otherwise; with a time axis after
-            the batch axis when every step has a label.
-        """
-        arrays = as_list(inputs)
-        check_same_length(array for array in (*arrays, lengths, mask) if array is not None)
-        was_training = self.training
-        self.eval()
-        try:
-            parts = []
-            for start in range(0, max(len(arrays[0]), 1), batch_size):
-                rows = slice(start, start + batch_size)
-                logits = self.forward(
-                    [array[rows] for array in arrays],
-                    None if lengths is None else lengths[rows],
-                    None if mask is None else mask[rows],
-                )
-                parts.append(self.probabilities(logits))
-        finally:
-            self.train(was_training)
-        outputs = torch.cat(parts).cpu()
-        if outputs.dtype == torch.bfloat16:  # which NumPy does not have
-            outputs = outputs.float()
-        return (outputs[..., None] if self.task == "binary" else outputs).numpy()
+    def masked_outputs(
+        self, inputs: Arrays, lengths: Array | None = None, mask: Array | None = None
+    ) -> tuple[Masked, ...]:
+        """The logits of every output, each in its layer's shape, with their masks."""
+        first = next(self.parameters())
+        found = self.model(masked_inputs(self.spec, inputs, lengths, mask, first))
+        return (found,) if isinstance(found, Masked) else found
 
     def reset_states(self) -> None:
         """Makes every stateful layer start from zeros again, as Keras's method of this name."""
         self.model.reset_states()
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Probabilities, in the shape of the logits."""
-        batch = Batch(*batch)
-        return self.probabilities(self.forward(batch.inputs, mask=batch.mask))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """What `OptimizerConfig` says, fused unless a gradient scaler forbids it.

@@ -3,19 +3,18 @@
 from torch import Tensor
 from torch.optim import Optimizer
 
-from birnn_lightning.checkpoint import CheckpointedModule
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.inputs import Array, Arrays
 from birnn_lightning.losses import LossFrom, Task, class_indices, sequence_loss
 from birnn_lightning.metrics import StageMetrics
-from birnn_lightning.nn import Masked, SequenceModel
+from birnn_lightning.nn import Masked
+from birnn_lightning.prediction import PredictingModule
 
 
-class SupervisedModule(CheckpointedModule):
+class SupervisedModule(PredictingModule):
     """A module whose model learns from labelled batches.
 
     Attributes:
-        model: the torch module.
         metrics: what is measured at each stage.
         task: what the labels are.
         label_smoothing: see `sequence_loss`.
@@ -24,7 +23,6 @@ class SupervisedModule(CheckpointedModule):
         confusion: the confusion matrix ``(C, C)`` (rows true) after a test; None before.
     """
 
-    model: SequenceModel
     metrics: StageMetrics
     task: Task
     label_smoothing: float
@@ -40,10 +38,6 @@ class SupervisedModule(CheckpointedModule):
     def masked_logits(self, inputs: Arrays, lengths: Array | None, mask: Array | None) -> Masked:
         """The logits, and the mask that belongs to their time axis."""
         raise NotImplementedError
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """The last layer's activation of the logits, in their shape."""
-        return self.model.activate(logits)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch."""

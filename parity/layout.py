@@ -12,7 +12,8 @@ import numpy as np
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.cells import KERAS_GATES, cell_of
 from birnn_lightning.nn.specs import LayerSpec, ModelSpec
-from parity.forms import SAME, STACKED, SUMMED, TRANSPOSED, Form
+from birnn_lightning.nn.specs.custom import custom_layer
+from parity.forms import KERNEL, SAME, STACKED, SUMMED, TRANSPOSED, Form
 
 Array = np.ndarray
 
@@ -109,10 +110,24 @@ def _embedding(spec: specs.Embedding, keras: str, torch: str) -> Iterator[Row]:
     yield Row(keras=f"{keras}/embeddings", torch=(f"{torch}.weight",), form=SAME)
 
 
-def _kernel(spec: specs.Dense | specs.Conv1D, keras: str, torch: str) -> Iterator[Row]:
+def _dense(spec: specs.Dense, keras: str, torch: str) -> Iterator[Row]:
     yield Row(keras=f"{keras}/kernel", torch=(f"{torch}.weight",), form=TRANSPOSED)
-    if spec.use_bias:
-        yield Row(keras=f"{keras}/bias", torch=(f"{torch}.bias",), form=SAME)
+    yield from _same(keras, torch, bias=spec.use_bias)
+
+
+def _convolution(
+    spec: specs.Conv1D | specs.Conv2D | specs.Conv1DTranspose | specs.DepthwiseConv1D,
+    keras: str,
+    torch: str,
+) -> Iterator[Row]:
+    yield Row(keras=f"{keras}/kernel", torch=(f"{torch}.weight",), form=KERNEL)
+    yield from _same(keras, torch, bias=spec.use_bias)
+
+
+def _separable(spec: specs.SeparableConv1D, keras: str, torch: str) -> Iterator[Row]:
+    for name in ("depthwise", "pointwise"):
+        yield Row(keras=f"{keras}/{name}_kernel", torch=(f"{torch}.{name}",), form=KERNEL)
+    yield from _same(keras, torch, bias=spec.use_bias)
 
 
 def _same(keras: str, torch: str, **names: bool) -> Iterator[Row]:
@@ -122,15 +137,26 @@ def _same(keras: str, torch: str, **names: bool) -> Iterator[Row]:
             yield Row(keras=f"{keras}/{name}", torch=(f"{torch}.{name}",), form=SAME)
 
 
-def _layer_normalization(
-    spec: specs.LayerNormalization | specs.BatchNormalization, keras: str, torch: str
+def _trained_normalization(
+    spec: specs.LayerNormalization | specs.BatchNormalization | specs.GroupNormalization,
+    keras: str,
+    torch: str,
 ) -> Iterator[Row]:
     yield from _same(keras, torch, gamma=spec.scale, beta=spec.center)
 
 
 def _batch_normalization(spec: specs.BatchNormalization, keras: str, torch: str) -> Iterator[Row]:
-    yield from _layer_normalization(spec, keras, torch)
+    yield from _trained_normalization(spec, keras, torch)
     yield from _same(keras, torch, moving_mean=True, moving_variance=True)
+
+
+def _rms_normalization(spec: specs.RMSNormalization, keras: str, torch: str) -> Iterator[Row]:
+    yield from _same(keras, torch, scale=True)
+
+
+def _normalization(spec: specs.Normalization, keras: str, torch: str) -> Iterator[Row]:
+    for name in ("mean", "variance") if spec.mean is None else ():
+        yield Row(keras=f"{keras}/adapt_{name}", torch=(f"{torch}.{name}",), form=SAME)
 
 
 def _prelu(spec: specs.PReLU, keras: str, torch: str) -> Iterator[Row]:
@@ -150,19 +176,39 @@ def _time_distributed(spec: specs.TimeDistributed, keras: str, torch: str) -> It
     yield from layer_rows(spec.layer, f"{keras}/layer", f"{torch}.layer")
 
 
+def _custom(spec: specs.Custom, keras: str, torch: str) -> Iterator[Row]:
+    for variable, name in custom_layer(spec.class_name).weights.items():
+        form = TRANSPOSED if name.endswith(".T") else SAME
+        owner = f"{torch}.module.{name.removesuffix('.T')}"
+        yield Row(keras=f"{keras}/{variable}", torch=(owner,), form=form)
+
+
+def _submodel(spec: specs.Submodel, keras: str, torch: str) -> Iterator[Row]:
+    yield from rows(spec.model, f"{keras}/", f"{torch}.model.")
+
+
 _LAYER_ROWS: dict[type[LayerSpec], Callable[..., Iterator[Row]]] = {
     specs.Recurrent: _recurrent,
     specs.RecurrentStack: _recurrent,
     specs.Bidirectional: _bidirectional,
     specs.Embedding: _embedding,
-    specs.Dense: _kernel,
-    specs.Conv1D: _kernel,
-    specs.LayerNormalization: _layer_normalization,
+    specs.Dense: _dense,
+    specs.Conv1D: _convolution,
+    specs.Conv2D: _convolution,
+    specs.Conv1DTranspose: _convolution,
+    specs.DepthwiseConv1D: _convolution,
+    specs.SeparableConv1D: _separable,
+    specs.LayerNormalization: _trained_normalization,
+    specs.GroupNormalization: _trained_normalization,
+    specs.RMSNormalization: _rms_normalization,
+    specs.Normalization: _normalization,
     specs.BatchNormalization: _batch_normalization,
     specs.PReLU: _prelu,
     specs.Attention: _attention,
     specs.AdditiveAttention: _additive_attention,
     specs.TimeDistributed: _time_distributed,
+    specs.Submodel: _submodel,
+    specs.Custom: _custom,
 }
 
 
@@ -172,12 +218,19 @@ def layer_rows(spec: LayerSpec, keras: str, torch: str) -> tuple[Row, ...]:
     return tuple(find(spec, keras, torch)) if find else ()
 
 
-def rows(spec: ModelSpec) -> tuple[Row, ...]:
-    """Every row of a model, in the order of its nodes."""
+def rows(spec: ModelSpec, keras: str = "", torch: str = "") -> tuple[Row, ...]:
+    """Every row of a model, in the order of its nodes; a shared layer has them once.
+
+    Args:
+        spec: the model.
+        keras: what the Keras paths start with, for a model inside another.
+        torch: what the torch names start with, likewise.
+    """
     return tuple(
         row
         for node in spec.nodes
-        for row in layer_rows(node.layer, node.name, f"layers.{node.name}")
+        if not node.shares
+        for row in layer_rows(node.layer, f"{keras}{node.name}", f"{torch}layers.{node.name}")
     )
 
 
@@ -193,3 +246,10 @@ def torch_arrays(table: tuple[Row, ...], arrays: Mapping[str, Array]) -> dict[st
         for row in table
         for name, array in zip(row.torch, row.to_torch(arrays[row.keras]), strict=True)
     }
+
+
+def keras_shapes(
+    table: tuple[Row, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of the Keras arrays by path that torch arrays of these shapes make."""
+    return {row.keras: row.form.shape(*(shapes[name] for name in row.torch)) for row in table}

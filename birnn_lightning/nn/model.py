@@ -1,6 +1,6 @@
 """The model that a spec describes: its layers, run in order, with the masks along the edges."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -21,6 +21,8 @@ from birnn_lightning.nn.specs import (
     ModelSpec,
     Node,
     Softmax,
+    Submodel,
+    TimeDistributed,
     reference,
 )
 from birnn_lightning.nn.variables import Variable, within
@@ -33,8 +35,8 @@ class SequenceModel(nn.Module):
 
     Attributes:
         spec: the whole model.
-        output_activation: name of what turns logits into the output of the last layer.
-        layers: one module a node, under the node's name.
+        output_activations: for each output the name of what turns its logits into the output.
+        layers: one module a node that has a layer of its own, under the node's name.
         activity_losses: the penalties of outputs in the last forward pass.
         is_regularized: whether anything adds to the loss.
         is_constrained: whether a weight has a constraint.
@@ -45,35 +47,51 @@ class SequenceModel(nn.Module):
         super().__init__()
         self.spec = spec
         shapes = spec.shapes()
-        self.output_activation, last = _split_activation(spec.output.layer)
+        self.output_activations, without = split_activations(spec)
         self.activity_losses = ActivityLosses()
         self.layers = nn.ModuleDict()
         for node in spec.nodes:
-            if not isinstance(node.layer, Input):
-                layer = last if node is spec.output else node.layer
+            if not isinstance(node.layer, Input) and not node.shares:
                 input_shapes = (shapes[name] for name in node.inputs)
-                built = self.layers[node.name] = build_layer(layer, *input_shapes)
-                if isinstance(built, RecurrentLayer):
-                    built.activity_losses = self.activity_losses
-        self.is_regularized = any(map(_regularizes_outputs, spec.nodes)) or any(
+                layer = without.get(node.name, node.layer)
+                self.layers[node.name] = build_layer(layer, *input_shapes)
+        self.share_activity_losses(self.activity_losses)
+        self.is_regularized = any(map(regularizes_outputs, spec.nodes)) or any(
             variable.regularizer for variable in self.variables()
         )
         self.is_constrained = any(variable.constraint for variable in self.variables())
 
-    def forward(self, inputs: Sequence[Masked]) -> Masked:
-        """Maps one masked tensor an input node to the logits and their mask.
+    def share_activity_losses(self, losses: ActivityLosses) -> None:
+        """Makes the penalties of every output inside, however deep, go to one place."""
+        self.activity_losses = losses
+        for module in self.modules():
+            if isinstance(module, RecurrentLayer | SequenceModel):
+                module.activity_losses = losses
+
+    def forward(self, inputs: Sequence[Masked]) -> Masked | tuple[Masked, ...]:
+        """Maps one masked tensor an input node to the logits and their mask, a tuple of several.
 
         The logits are the last layer's output before its activation.
         """
-        return self.stages(inputs)[self.spec.output.name]
+        outputs = self.outputs(self.stages(inputs))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def outputs(self, stages: Mapping[str, Masked]) -> tuple[Masked, ...]:
+        """The model's outputs, before their activations, among the outputs of all nodes."""
+        return tuple(stages[name] for name in self.spec.outputs)
 
     def stages(self, inputs: Sequence[Masked]) -> dict[str, Masked]:
         """Every output of every node by reference; that of the last node is the logits."""
         self.activity_losses.terms.clear()
+        return self.compute(inputs)
+
+    def compute(self, inputs: Sequence[Masked]) -> dict[str, Masked]:
+        """`stages`, added to a forward pass that has begun."""
         computed = dict(zip((node.name for node in self.spec.inputs), inputs, strict=True))
         for node in self.spec.nodes:
             if node.name not in computed:
-                result = self.layers[node.name](*(computed[name] for name in node.inputs))
+                layer = self.layers[node.shares or node.name]
+                result = layer(*(computed[name] for name in node.inputs))
                 outputs = (result,) if isinstance(result, Masked) else result
                 for index, output in enumerate(outputs):
                     computed[reference(node.name, index)] = output
@@ -84,7 +102,9 @@ class SequenceModel(nn.Module):
     def _values(self, node: Node, outputs: Sequence[Masked]) -> list[Tensor]:
         """A node's outputs; those of the last are what the activation makes of the logits."""
         values = [output.values for output in outputs]
-        return [self.activate(one) for one in values] if node is self.spec.output else values
+        if node.name in self.spec.outputs:
+            values[0] = self.activate(values[0], self.spec.outputs.index(node.name))
+        return values
 
     def variables(self) -> tuple[Variable, ...]:
         """Everything that is trained, under the names of the Keras twin."""
@@ -113,30 +133,63 @@ class SequenceModel(nn.Module):
 
     def reset_states(self) -> None:
         """Makes every stateful layer start from zeros again."""
-        for layer in self.layers.values():
+        for layer in self.modules():
             if isinstance(layer, RecurrentLayer):
                 layer.reset_states()
 
-    def activate(self, logits: Tensor) -> Tensor:
-        """The last layer's activation: what the Keras twin returns."""
-        return ACTIVATIONS[self.output_activation](logits)
+    def activate(self, logits: Tensor, output: int = 0) -> Tensor:
+        """An output's activation: what the Keras twin returns."""
+        return ACTIVATIONS[self.output_activations[output]](logits)
 
 
-def _regularizes_outputs(node: Node) -> bool:
-    """Whether a node, or a direction of its layer, has an activity regulariser."""
+def regularizes_outputs(node: Node) -> bool:
+    """Whether a node, or a layer inside it, has an activity regulariser."""
+    if isinstance(node.layer, Submodel):
+        return any(map(regularizes_outputs, node.layer.model.nodes))
     parts = node.layer.directions if isinstance(node.layer, Bidirectional) else ()
     return any(part.activity_regularizer for part in (node.layer, *parts))
 
 
+def split_activations(spec: ModelSpec) -> tuple[tuple[str, ...], dict[str, LayerSpec]]:
+    """Each output's activation, and by name of its node the layer without it.
+
+    An output that another node takes, or whose layer computes another one too, keeps its activation
+    inside: its own is then ``"linear"``.
+    """
+    taken = {name for node in spec.nodes for name in node.inputs}
+    owners = {node.shares for node in spec.nodes}
+    by_name = {node.name: node for node in spec.nodes}
+    activations, without = [], {}
+    for output in spec.outputs:
+        node = by_name.get(output)
+        if node is None or output in taken | owners or node.shares or output in without:
+            activations.append("linear")
+        else:
+            activation, without[output] = _split_activation(node.layer)
+            activations.append(activation)
+    return tuple(activations), without
+
+
 def output_activation(spec: ModelSpec) -> str:
-    """Name of what turns a model's logits into its output."""
-    return _split_activation(spec.output.layer)[0]
+    """Name of what turns a model's logits into its first output."""
+    return split_activations(spec)[0][0]
 
 
 def _split_activation(layer: LayerSpec) -> tuple[str, LayerSpec]:
-    """The last layer's activation, and the layer without it."""
+    """A layer's activation, and the layer without it."""
     if isinstance(layer, Dense | Activation):
         return layer.activation, replace(layer, activation="linear")
     if layer == Softmax():
         return "softmax", Activation(activation="linear")
+    if isinstance(layer, TimeDistributed):
+        activation, inner = _split_activation(layer.layer)
+        return activation, replace(layer, layer=inner)
+    if isinstance(layer, Submodel) and len(layer.model.outputs) == 1:
+        if regularizes_outputs(layer.model.output):  # by what the activation makes
+            return "linear", layer
+        (activation,), without = split_activations(layer.model)
+        nodes = (
+            replace(node, layer=without.get(node.name, node.layer)) for node in layer.model.nodes
+        )
+        return activation, replace(layer, model=replace(layer.model, nodes=tuple(nodes)))
     return "linear", layer

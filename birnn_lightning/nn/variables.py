@@ -37,11 +37,11 @@ class Variable:
         if len(self.parameters) > 1:
             return torch.stack(self.parameters)
         parameter = next(iter(self.parameters))
-        # Kernels have their axes in the opposite order; every other matrix is the same in both.
-        return parameter.permute(*reversed(range(parameter.dim()))) if self._reversed else parameter
+        # Kernels have input and output first, and in the other order; all else is the same in both.
+        return parameter.permute(*range(2, parameter.dim()), 1, 0) if self._is_kernel else parameter
 
     @property
-    def _reversed(self) -> bool:
+    def _is_kernel(self) -> bool:
         return self.name.endswith("kernel")
 
     def penalty(self) -> Tensor | None:

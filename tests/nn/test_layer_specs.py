@@ -8,16 +8,35 @@ from typing import Any
 import pytest
 import torch
 
+from birnn_lightning import CustomLayer, register_custom_layer
 from birnn_lightning.nn import Masked, specs
 from birnn_lightning.nn.layer import build_layer
 from birnn_lightning.nn.specs import LayerSpec, Shape, spec_from_config
 from tests.nn.samples import uniform
+from tests.nn.spatial_shapes import SPATIAL_SHAPES
 
 T, F = (7, 3), (3,)
 LSTM = specs.Recurrent(cell="lstm", hidden_size=5)
 WORDS = specs.TimeDistributed(layer=specs.Bidirectional(forward=LSTM))
 
+INNER = specs.ModelSpec(
+    (
+        specs.Node(name="steps", layer=specs.Input(shape=(None, 3))),
+        specs.Node(name="dense", layer=specs.Dense(units=5, activation="tanh")),
+    )
+)
+
+
+class Doubled(torch.nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return 2 * values
+
+
+register_custom_layer("doubled", CustomLayer(build=lambda settings, shape: Doubled()))
 SHAPES: dict[str, tuple[LayerSpec, tuple[Shape, ...], Shape]] = {
+    **SPATIAL_SHAPES,
+    "Custom": (specs.Custom(class_name="doubled"), (T,), T),
+    "Submodel": (specs.Submodel(model=INNER), (T,), (7, 5)),
     "Masking": (specs.Masking(mask_value=2.0), (T,), T),
     "Embedding": (specs.Embedding(vocab_size=11, embedding_dim=5), ((7,),), (7, 5)),
     "Embedding of words": (specs.Embedding(vocab_size=11, embedding_dim=5), (T,), (7, 3, 5)),
@@ -47,6 +66,14 @@ SHAPES: dict[str, tuple[LayerSpec, tuple[Shape, ...], Shape]] = {
     "PReLU": (specs.PReLU(shared_axes=(1,)), (T,), T),
     "ELU": (specs.ELU(alpha=0.5), (T,), T),
     "Softmax": (specs.Softmax(axis=1), (T,), T),
+    "Operation": (
+        specs.Operation(
+            name="get_item",
+            arguments=(specs.Operand(index=0), (specs.Slice(), "...", specs.Slice(step=-1))),
+        ),
+        (T,),
+        T,
+    ),
     "RepeatVector": (specs.RepeatVector(n=2), (F,), (2, 3)),
     "Flatten": (specs.Flatten(), (T,), (21,)),
     "Reshape": (specs.Reshape(target_shape=(3, -1)), (T,), (3, 7)),
@@ -111,6 +138,7 @@ def test_a_spec_is_primitives(
 
 
 OPEN = ("Dense", "Conv1D same", "MaxPooling1D", "Add", "Concatenate", "PReLU", "TimeDistributed")
+OPEN += ("UpSampling1D", "Cropping1D", "ZeroPadding1D", "Conv1DTranspose")
 
 
 @pytest.mark.parametrize("name", OPEN)
@@ -197,8 +225,13 @@ def test_settings_that_are_refused(build: Any, message: str) -> None:
         (conv(), ((7, None),), "Conv1D: the last axis must have a known size; got (7, None)."),
         (conv(groups=5), (T,), "Conv1D: groups must divide the input's features; got 5 and 3."),
         (specs.MaxPooling1D(pool_size=11), (T,), "a window spans 11 steps, but the input has 7."),
-        (specs.BatchNormalization(axis=1), (T,), "axis must be the last one, -1 or 2 for an input"),
-        (specs.LayerNormalization(axis=-2), (T,), "LayerNormalization: axis must be the last one"),
+        (specs.BatchNormalization(axis=3), (T,), "BatchNormalization: axis must be one of (7, 3)"),
+        (specs.BatchNormalization(axis=1), ((None, 3),), "axis 1 must have a known size; got"),
+        (
+            specs.LayerNormalization(axis=(2, 1)),
+            (T,),
+            "axes must stand in rising order; got (2, 1)",
+        ),
         (specs.Dropout(rate=0.5, noise_shape=(1, 3)), (T,), "noise_shape must have 3 sizes"),
         (specs.PReLU(), ((None, 3),), "PReLU: axis 1 of (None, 3) is open, so shared_axes must"),
         (specs.PReLU(shared_axes=(3,)), (T,), "PReLU: shared_axes must be axes of (7, 3)"),

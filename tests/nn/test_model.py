@@ -73,7 +73,7 @@ def test_inner_activations_stay() -> None:
         ("head", Dense(units=CLASSES), ()),
     )
     assert (model.stages([Masked(uniform(BATCH, INPUT, seed=1))])["inner"].values >= 0).all()
-    assert model.output_activation == "linear"
+    assert model.output_activations == ("linear",)
 
 
 def test_a_last_layer_without_activation_gives_its_output() -> None:

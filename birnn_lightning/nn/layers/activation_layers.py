@@ -63,6 +63,15 @@ class LeakyReLU(_Elementwise):
         return leaky_relu(values, self.spec.negative_slope)
 
 
+@layer_for(specs.Identity)
+class Identity(_Elementwise):
+    """Leaves its input as it is."""
+
+    def activate(self, values: Tensor) -> Tensor:
+        """The same."""
+        return values
+
+
 @layer_for(specs.ReLU)
 class ReLU(_Elementwise):
     """A slope below a threshold, ``x`` above it, up to a limit."""

@@ -3,6 +3,7 @@
 from birnn_lightning.nn.specs.activation_layers import (
     ELU,
     Activation,
+    Identity,
     LeakyReLU,
     PReLU,
     ReLU,
@@ -18,8 +19,9 @@ from birnn_lightning.nn.specs.constraints import (
     UnitNorm,
     constraint_of,
 )
-from birnn_lightning.nn.specs.convolution import Conv1D
+from birnn_lightning.nn.specs.convolution import Conv1D, Conv1DTranspose, Conv2D
 from birnn_lightning.nn.specs.core import Dense, Embedding, Input, Masking
+from birnn_lightning.nn.specs.custom import Custom
 from birnn_lightning.nn.specs.graph import ModelSpec, Node, reference
 from birnn_lightning.nn.specs.initializers import Initializer, initializer_of
 from birnn_lightning.nn.specs.layer import LayerSpec
@@ -33,12 +35,29 @@ from birnn_lightning.nn.specs.merging import (
     Multiply,
     Subtract,
 )
-from birnn_lightning.nn.specs.normalization import BatchNormalization, LayerNormalization
+from birnn_lightning.nn.specs.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+)
+from birnn_lightning.nn.specs.operations import Constant, Operand, Operation, Slice
+from birnn_lightning.nn.specs.padding import (
+    Cropping1D,
+    Cropping2D,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
 from birnn_lightning.nn.specs.pooling import (
     AveragePooling1D,
+    AveragePooling2D,
     GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
     GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
     MaxPooling1D,
+    MaxPooling2D,
 )
 from birnn_lightning.nn.specs.recurrent import (
     CELL_NAMES,
@@ -51,13 +70,24 @@ from birnn_lightning.nn.specs.recurrent import (
     RecurrentStack,
 )
 from birnn_lightning.nn.specs.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
     Dropout,
     GaussianDropout,
     GaussianNoise,
     SpatialDropout1D,
+    SpatialDropout2D,
 )
 from birnn_lightning.nn.specs.regularizers import L1, L1L2, L2, Regularizer, regularizer_of
 from birnn_lightning.nn.specs.reshaping import Flatten, Permute, RepeatVector, Reshape
+from birnn_lightning.nn.specs.scaling import (
+    Normalization,
+    Rescaling,
+    RMSNormalization,
+    UnitNormalization,
+)
+from birnn_lightning.nn.specs.separable import DepthwiseConv1D, SeparableConv1D
+from birnn_lightning.nn.specs.submodel import Submodel
 from birnn_lightning.nn.specs.wrappers import TimeDistributed
 
 __all__ = [
@@ -69,18 +99,28 @@ __all__ = [
     "MERGE_MODES",
     "STATES",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
     "Average",
     "AveragePooling1D",
+    "AveragePooling2D",
     "BatchNormalization",
     "Bidirectional",
     "CellName",
     "Concatenate",
+    "Constant",
     "Constraint",
     "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Cropping1D",
+    "Cropping2D",
+    "Custom",
     "Dense",
+    "DepthwiseConv1D",
     "Dot",
     "Dropout",
     "Embedding",
@@ -88,7 +128,11 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "Identity",
     "Initializer",
     "Input",
     "LayerNormalization",
@@ -97,6 +141,7 @@ __all__ = [
     "Masking",
     "MaxNorm",
     "MaxPooling1D",
+    "MaxPooling2D",
     "Maximum",
     "MergeMode",
     "MinMaxNorm",
@@ -105,21 +150,35 @@ __all__ = [
     "Multiply",
     "Node",
     "NonNeg",
+    "Normalization",
+    "Operand",
+    "Operation",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "Recurrent",
     "RecurrentStack",
     "Regularizer",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
+    "SeparableConv1D",
     "Shape",
+    "Slice",
     "Softmax",
     "SpatialDropout1D",
+    "SpatialDropout2D",
     "Spec",
+    "Submodel",
     "Subtract",
     "TimeDistributed",
     "UnitNorm",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "constraint_of",
     "initializer_of",
     "reference",

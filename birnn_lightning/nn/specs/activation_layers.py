@@ -38,6 +38,11 @@ class Activation(_Elementwise):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity(_Elementwise):
+    """Leaves its input as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReLU(_Elementwise):
     """``x`` above the threshold, a slope below it.
 

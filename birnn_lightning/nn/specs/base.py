@@ -49,6 +49,11 @@ class Spec:
         values = {field.name: _to_primitive(getattr(self, field.name)) for field in fields(self)}
         return {"kind": type(self).__name__, **values}
 
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "Spec":
+        """The spec with these fields, as `to_config` wrote them."""
+        return cls(**{name: _from_primitive(value) for name, value in values.items()})
+
 
 def _to_primitive(value: Any) -> Any:
     if isinstance(value, Spec):
@@ -63,7 +68,7 @@ def spec_from_config(config: dict[str, Any]) -> Any:
     if kind not in Spec.kinds:
         known = ", ".join(sorted(Spec.kinds))
         raise ValueError(f"kind must be one of {known}; got {kind!r}.")
-    return Spec.kinds[kind](**{name: _from_primitive(value) for name, value in config.items()})
+    return Spec.kinds[kind].from_values(config)
 
 
 def _from_primitive(value: Any) -> Any:

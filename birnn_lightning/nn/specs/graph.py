@@ -1,5 +1,6 @@
 """A model spec is a list of nodes; a node's inputs default to the node before it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -22,11 +23,14 @@ class Node:
         layer: what it computes.
         inputs: references to outputs of earlier nodes: ``name`` for the first output, ``name:1``
             for the second, and so on; empty for the node before.
+        shares: name of an earlier node whose layer, weights and all, computes this one too; its
+            spec is ``layer``. Empty for a layer of its own.
     """
 
     name: str
     layer: LayerSpec
     inputs: tuple[str, ...] = ()
+    shares: str = ""
 
     def __post_init__(self) -> None:
         """Checks the name."""
@@ -48,18 +52,20 @@ def reference(name: str, index: int) -> str:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A whole model: nodes in an order in which they can be computed; the last is the output.
+    """A whole model: nodes in an order in which they can be computed.
 
     Attributes:
         nodes: inputs first where it matters; every node's inputs stand before it.
+        outputs: references to the model's outputs; by default the first one of the last node.
     """
 
     nodes: tuple[Node, ...]
+    outputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Makes every node's inputs explicit and checks names, order and shapes."""
         resolved: list[Node] = []
-        seen: set[str] = set()
+        seen: dict[str, Node] = {}
         for node in self.nodes:
             if node.name in seen:
                 raise ValueError(f"node names must be unique; {node.name!r} occurs twice.")
@@ -73,12 +79,19 @@ class ModelSpec:
                         f"node {node.name!r} takes {name!r}, which does not stand before it. "
                         f"Before it: {sorted(seen)}."
                     )
-            seen.add(node.name)
+            _check_shared(node, seen)
+            seen[node.name] = node
             resolved.append(node)
         if not resolved:
             raise ValueError("a model needs at least one node.")
         object.__setattr__(self, "nodes", tuple(resolved))
-        self.shapes()
+        object.__setattr__(self, "outputs", tuple(self.outputs) or (resolved[-1].name,))
+        shapes = self.shapes()
+        for output in self.outputs:
+            if output not in shapes:
+                raise ValueError(
+                    f"the model has no output {output!r} to give. There are: {', '.join(shapes)}."
+                )
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -87,11 +100,31 @@ class ModelSpec:
 
     @property
     def output(self) -> Node:
-        """The node whose output is the model's."""
-        return self.nodes[-1]
+        """The node whose output is the model's, of several the first one's."""
+        name = self.outputs[0].split(":")[0]
+        return next(node for node in self.nodes if node.name == name)
 
-    def shapes(self) -> dict[str, Shape]:
-        """Every output's shape by reference, without the batch axis; ValueError for a misfit."""
+    def with_output(self, output: str) -> Self:
+        """The part of the model that computes one of its nodes' outputs, and gives that alone."""
+        needed = {output.split(":")[0]}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed |= {name.split(":")[0] for name in node.inputs}
+        owners = {node.shares for node in self.nodes if node.name in needed and node.shares}
+        if owners - needed:
+            raise ValueError(
+                f"output {output!r} needs the layer of {', '.join(sorted(owners - needed))}, which "
+                "it does not depend on. Keep all outputs."
+            )
+        return type(self)(tuple(node for node in self.nodes if node.name in needed), (output,))
+
+    def shapes(self, *given: Shape) -> dict[str, Shape]:
+        """Every output's shape by reference, without the batch axis; ValueError for a misfit.
+
+        Args:
+            *given: shapes of the inputs, where they are known better than the input nodes say.
+        """
+        known = dict(zip((node.name for node in self.inputs), given, strict=False))
         shapes: dict[str, Shape] = {}
         for node in self.nodes:
             missing = [name for name in node.inputs if name not in shapes]
@@ -102,7 +135,11 @@ class ModelSpec:
                 )
             _check_input_count(node)
             try:
-                outputs = node.layer.output_shapes(*(shapes[name] for name in node.inputs))
+                outputs = (
+                    (known[node.name],)
+                    if node.name in known
+                    else node.layer.output_shapes(*(shapes[name] for name in node.inputs))
+                )
             except ValueError as error:
                 raise ValueError(f"node {node.name!r}: {error}") from None
             for index, shape in enumerate(outputs):
@@ -110,24 +147,44 @@ class ModelSpec:
         return shapes
 
     def to_config(self) -> list[dict[str, Any]]:
-        """The nodes as nested primitives; inverse of `from_config`."""
-        return [
-            {"name": node.name, "layer": node.layer.to_config(), "inputs": list(node.inputs)}
-            for node in self.nodes
-        ]
+        """The nodes as nested primitives; inverse of `from_config`.
+
+        What is as usual is left out: a layer of its own, and the last node as the only output.
+        """
+        nodes: list[dict[str, Any]] = []
+        for node in self.nodes:
+            config = {"name": node.name, "layer": node.layer.to_config()}
+            shares = {"shares": node.shares} if node.shares else {}
+            nodes.append({**config, "inputs": list(node.inputs), **shares})
+        if self.outputs != (self.nodes[-1].name,):
+            nodes.append({"outputs": list(self.outputs)})
+        return nodes
 
     @classmethod
     def from_config(cls, config: list[dict[str, Any]]) -> Self:
         """The spec that `to_config` described."""
-        return cls(
-            tuple(
-                Node(
-                    name=node["name"],
-                    layer=spec_from_config(node["layer"]),
-                    inputs=tuple(node["inputs"]),
-                )
-                for node in config
+        outputs = next((tuple(one["outputs"]) for one in config if "outputs" in one), ())
+        nodes = (
+            Node(
+                name=node["name"],
+                layer=spec_from_config(node["layer"]),
+                inputs=tuple(node["inputs"]),
+                shares=node.get("shares", ""),
             )
+            for node in config
+            if "outputs" not in node
+        )
+        return cls(tuple(nodes), outputs)
+
+
+def _check_shared(node: Node, before: Mapping[str, Node]) -> None:
+    if not node.shares:
+        return
+    owner = before.get(node.shares)
+    if owner is None or owner.shares or owner.layer != node.layer or isinstance(node.layer, Input):
+        raise ValueError(
+            f"node {node.name!r} must share the layer of a node before it that has the same layer "
+            f"and shares none itself; got {node.shares!r}."
         )
 
 

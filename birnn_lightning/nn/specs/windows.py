@@ -1,4 +1,4 @@
-"""What convolution and pooling share: a window that slides along the time axis."""
+"""What convolution and pooling share: a window that slides along time, or over an image."""
 
 from typing import Literal
 
@@ -50,6 +50,9 @@ def padding_amounts(time: int, span: int, strides: int, padding: str) -> tuple[i
     return total // 2, total - total // 2
 
 
-def window_shape(owner: str, shape: Shape, span: int, strides: int, padding: str) -> Shape:
-    """``(time, feature)`` to ``(windows, feature)``."""
-    return (output_time(owner, shape[0], span, strides, padding), shape[1])
+def window_counts(
+    owner: str, space: Shape, spans: tuple[int, ...], strides: tuple[int, ...], padding: str
+) -> Shape:
+    """How many windows there are along each axis of space; see `output_time`."""
+    each = zip(space, spans, strides, strict=True)
+    return tuple(output_time(owner, size, span, step, padding) for size, span, step in each)

@@ -6,6 +6,7 @@ from birnn_lightning.nn.specs.base import Shape
 from birnn_lightning.nn.specs.core import Input
 from birnn_lightning.nn.specs.layer import LayerSpec
 from birnn_lightning.nn.specs.recurrent import Bidirectional, Recurrent, RecurrentStack
+from birnn_lightning.nn.specs.submodel import Submodel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,10 @@ class TimeDistributed(LayerSpec):
                 "not look at. Give it to TimeDistributed itself."
             )
         inner = self.layer.forward if isinstance(self.layer, Bidirectional) else self.layer
-        for setting in ("stateful", "return_state"):
-            if getattr(inner, setting, False):
-                raise ValueError(f"TimeDistributed: layer must not have {setting}=True.")
+        if getattr(inner, "return_state", False):
+            raise ValueError("TimeDistributed: layer must not have return_state=True.")
+        if is_stateful(self.layer):
+            raise ValueError("TimeDistributed: layer must not have stateful=True.")
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """``(time, ...)`` to ``(time, ...)``: what the layer makes of the rest."""
@@ -49,6 +51,14 @@ class TimeDistributed(LayerSpec):
         if len(inner) != 1:
             raise ValueError(f"TimeDistributed: layer must have one output; got {len(inner)}.")
         return (shapes[0][0], *inner[0])
+
+
+def is_stateful(layer: LayerSpec) -> bool:
+    """Whether a layer, or one inside it, keeps its states between calls."""
+    if isinstance(layer, Submodel):
+        return any(is_stateful(node.layer) for node in layer.model.nodes)
+    inner = layer.forward if isinstance(layer, Bidirectional) else layer
+    return bool(getattr(inner, "stateful", False))
 
 
 def _directions(layer: LayerSpec) -> tuple[Recurrent | RecurrentStack, ...]:
