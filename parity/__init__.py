@@ -7,13 +7,15 @@ from parity.results import ParityError, ParityReport, ParityRow, ParityUnavailab
 
 if TYPE_CHECKING:
     from parity.comparison import assert_parity, compare
-    from parity.convert import copy_weights, from_keras, to_keras
+    from parity.convert import copy_weights, to_keras
+    from parity.keras_source import from_keras, load_weights
 
 _HOMES = {
     "assert_parity": "parity.comparison",
     "compare": "parity.comparison",
     "copy_weights": "parity.convert",
-    "from_keras": "parity.convert",
+    "from_keras": "parity.keras_source",
+    "load_weights": "parity.keras_source",
     "to_keras": "parity.convert",
 }
 
@@ -26,6 +28,7 @@ __all__ = [
     "compare",
     "copy_weights",
     "from_keras",
+    "load_weights",
     "to_keras",
 ]
 

@@ -1,6 +1,5 @@
 """Two models are compared on the same inputs, and a difference is either rounding or reported."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,22 +8,16 @@ import torch
 from birnn_lightning.inputs import Array, Arrays, as_list, masked_inputs
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.layers import Masking
-from birnn_lightning.nn.specs import ModelSpec
-from parity.convert import aligned_nodes
-from parity.differences import distance, largest_difference
 from parity.gradients import gradient_row
 from parity.inputs import Inputs, random_inputs
-from parity.layout import layer_rows
+from parity.output_rows import classes_row, float32_bound, float32_row, float64_row
 from parity.results import ParityReport, ParityRow, ParityUnavailable
 from parity.runs import fresh_states
-from parity.tolerance import float64_bound, rounding_bound
+from parity.stages import first_difference
 from parity.training.batches import given_batches, random_batches
 
 if TYPE_CHECKING:
     import keras
-
-
-HARDEST = 32
 
 
 def compare(
@@ -71,27 +64,11 @@ def compare(
     batch = theirs.batch_size_of(keras_model)
     given = _inputs(model, inputs, lengths, mask, explicit, batch)
     reference = float64_reference(model)
-    truth = _ours(reference, given)
     reference_theirs = theirs.to_float64(keras_model)
     spec = theirs.spec_of(keras_model)
-    outputs = _theirs(reference_theirs, given)
-    rows = [_float64_row(case, reference, reference_theirs, spec, given, truth, outputs)]
+    rows = _output_rows(case, model, keras_model, reference, reference_theirs, given)
     if gradients:
         rows.append(gradient_row(case, reference, reference_theirs, spec, given))
-    if (
-        next(model.parameters()).dtype == torch.float32
-        and theirs.dtype_of(keras_model) == "float32"
-    ):
-        ours32, theirs32 = _ours(model, given), _theirs(keras_model, given)
-        if ours32.shape == theirs32.shape:
-            rows_to_explain = hardest_rows(truth, ours32, theirs32)
-            hardest = given.take(rows_to_explain)
-            bound = rounding_bound(
-                reference, lambda network: _ours(network, hardest), truth[rows_to_explain]
-            )
-            rows.append(_float32_row(case, ours32, theirs32, truth, bound))
-            if model.task in ("binary", "multiclass"):
-                rows.append(_classes_row(case, ours32, theirs32, bound))
     if training_steps:
         from parity.training.check import compare_training
 
@@ -102,6 +79,53 @@ def compare(
         )
         rows += compare_training(model, keras_model, batches, case=case).report.rows
     return ParityReport(tuple(rows))
+
+
+def _output_rows(
+    case: str,
+    model: SequenceClassifier,
+    keras_model: "keras.Model",
+    reference: SequenceClassifier,
+    reference_theirs: "keras.Model",
+    given: Inputs,
+) -> list[ParityRow]:
+    """The rows of every output, which Keras must have as many of."""
+    from parity import keras_model as theirs
+
+    truths, exact = _ours(reference, given), _theirs(reference_theirs, given)
+    if len(truths) != len(exact):
+        raise ParityUnavailable(
+            f"the models have {len(truths)} and {len(exact)} outputs; they must have as many."
+        )
+    spec = theirs.spec_of(keras_model)
+    single = len(truths) == 1
+    compared = ["outputs"] if single else [f"output {name}" for name in model.spec.outputs]
+
+    def explain() -> str:
+        return first_difference(reference, reference_theirs, spec, given)
+
+    rows = [
+        float64_row(case, name, ours, other, explain)
+        for name, ours, other in zip(compared, truths, exact, strict=True)
+    ]
+    both_float32 = theirs.dtype_of(keras_model) == "float32" and (
+        next(model.parameters()).dtype == torch.float32
+    )
+    if not both_float32:
+        return rows
+    narrow = zip(compared, _ours(model, given), _theirs(keras_model, given), truths, strict=True)
+    for index, (name, ours, other, truth) in enumerate(narrow):
+        if ours.shape != other.shape:
+            continue
+
+        def predict(network: SequenceClassifier, some: Inputs, index: int = index) -> np.ndarray:
+            return _ours(network, some)[index]
+
+        bound = float32_bound(reference, predict, given, truth, ours, other)
+        rows.append(float32_row(case, name, ours, other, truth, bound))
+        if single and model.task in ("binary", "multiclass"):
+            rows.append(classes_row(case, ours, other, bound))
+    return rows
 
 
 def _check_training(steps: int, labels: Array | None, inputs: Arrays | None) -> None:
@@ -120,16 +144,6 @@ def assert_parity(
     return report
 
 
-def hardest_rows(truth: np.ndarray, *outputs: np.ndarray) -> np.ndarray:
-    """Indices of the examples with the largest float32 errors, `HARDEST` of them at most.
-
-    The bound must explain the largest error, so the sensitivity is measured where that is.
-    """
-    errors = np.maximum.reduce([distance(output, truth) for output in outputs])
-    largest = np.nan_to_num(errors).reshape(len(truth), -1).max(1)
-    return np.sort(np.argsort(-largest, kind="stable")[:HARDEST])
-
-
 def float64_reference(model: SequenceClassifier) -> SequenceClassifier:
     """A float64 copy that runs on the readable reference engine."""
     reference = SequenceClassifier.from_config({**model.to_config(), "engine": "scan"}).double()
@@ -138,7 +152,7 @@ def float64_reference(model: SequenceClassifier) -> SequenceClassifier:
     }
     reference.model.load_state_dict(state)
     if next(model.parameters()).dtype == torch.float32:
-        for layer in reference.model.layers.values():
+        for layer in reference.model.modules():
             if isinstance(layer, Masking):  # which goes on looking for what float32 made of it
                 layer.mask_value = float(np.float32(layer.mask_value))
     return reference.eval()
@@ -172,126 +186,16 @@ def _inputs(
     return Inputs(arrays, valid.numpy())
 
 
-def _ours(model: SequenceClassifier, given: Inputs) -> np.ndarray:
+def _ours(model: SequenceClassifier, given: Inputs) -> list[np.ndarray]:
+    """Every output."""
     with fresh_states(model.model):
-        return model.predict(given.arrays, mask=given.mask)
+        outputs = model.predict(given.arrays, mask=given.mask)
+    return outputs if isinstance(outputs, list) else [outputs]
 
 
-def _theirs(model: "keras.Model", given: Inputs) -> np.ndarray:
+def _theirs(model: "keras.Model", given: Inputs) -> list[np.ndarray]:
+    """Every output."""
     from parity import keras_model
 
     with keras_model.fresh_states(model):
-        return keras_model.predict(model, _with_mask(given))
-
-
-def _with_mask(given: Inputs) -> list[np.ndarray]:
-    return given.arrays if given.mask is None else [*given.arrays, given.mask]
-
-
-def _float64_row(
-    case: str,
-    reference: SequenceClassifier,
-    reference_theirs: "keras.Model",
-    spec: ModelSpec,
-    given: Inputs,
-    ours: np.ndarray,
-    theirs: np.ndarray,
-) -> ParityRow:
-    row = {"case": case, "compared": "outputs", "dtype": "float64", "allowed": float64_bound(ours)}
-    if ours.shape != theirs.shape:
-        detail = f"shapes differ: ours {ours.shape}, theirs {theirs.shape}."
-        return ParityRow(max_difference=float("nan"), passed=False, detail=detail, **row)
-    difference = largest_difference(ours, theirs)
-    passed = difference <= row["allowed"]
-    detail = "" if passed else first_difference(reference, reference_theirs, spec, given)
-    return ParityRow(max_difference=difference, passed=passed, detail=detail, **row)
-
-
-def _float32_row(
-    case: str, ours: np.ndarray, theirs: np.ndarray, truth: np.ndarray, bound: float
-) -> ParityRow:
-    """Both within ``bound`` of the truth, so within twice of it of each other."""
-    errors = {"ours": largest_difference(ours, truth), "theirs": largest_difference(theirs, truth)}
-    worst = max(errors, key=lambda name: errors[name])
-    passed = all(error <= bound for error in errors.values())
-    detail = f"{worst} is {errors[worst]:.3g} from float64, rounding explains {bound:.3g}."
-    return ParityRow(
-        case=case,
-        compared="outputs",
-        dtype="float32",
-        max_difference=largest_difference(ours, theirs),
-        allowed=2 * bound,
-        passed=passed,
-        detail="" if passed else detail,
-    )
-
-
-def _classes_row(case: str, ours: np.ndarray, theirs: np.ndarray, bound: float) -> ParityRow:
-    """Counts the predictions that differ though the decision is not a tie within rounding."""
-    binary = ours.shape[-1] == 1
-    if binary:
-        differ, margin = (ours > 0.5) != (theirs > 0.5), np.abs(ours - 0.5)
-    else:
-        differ = ours.argmax(-1) != theirs.argmax(-1)
-        top = np.sort(ours, axis=-1)
-        margin = top[..., -1] - top[..., -2]
-    count = int(np.sum(differ & (margin > 2 * bound)))
-    return ParityRow(
-        case=case,
-        compared=f"predicted classes ({differ.size})",
-        dtype="float32",
-        max_difference=float(np.sum(differ)),
-        allowed=float(np.sum(differ) - count),
-        passed=count == 0,
-        detail="" if count == 0 else f"{count} of {differ.size} predictions differ.",
-    )
-
-
-def first_difference(
-    ours: SequenceClassifier, theirs: "keras.Model", spec: ModelSpec, given: Inputs
-) -> str:
-    """Which layer's output differs first, where, by how much, and its rows of the weight table.
-
-    Args:
-        ours: in float64.
-        theirs: in float64.
-        spec: of theirs, as it was before its copy to float64.
-        given: the inputs of both.
-    """
-    from parity import keras_model
-
-    try:
-        pairs = aligned_nodes(ours.spec, spec)
-    except ParityUnavailable as error:
-        return f"The models are not the same: {error}"
-    pairs = [pair for pair in pairs if pair[0] not in ours.spec.inputs]
-    with torch.no_grad(), fresh_states(ours.model):
-        like = next(ours.parameters())
-        computed = ours.model.stages(masked_inputs(ours.spec, given.arrays, None, given.mask, like))
-    names = [pair[1].name for pair in pairs]
-    with keras_model.fresh_states(theirs):
-        their_stages = keras_model.stages(theirs, names, _with_mask(given))
-    for (our_node, their_node), their_values in zip(pairs, their_stages, strict=True):
-        values = computed[our_node.name].values
-        if our_node is ours.spec.output:
-            values = ours.model.activate(values)
-        text = _stage_difference(values.numpy(), their_values)
-        if text:
-            rows = layer_rows(our_node.layer, their_node.name, f"layers.{our_node.name}")
-            quoted = "; ".join(str(row) for row in rows) or "it has no weights"
-            return f"First in layer {our_node.name!r}: {text} Table: {quoted}."
-    return "Every layer agrees by itself; the outputs differ."
-
-
-def _stage_difference(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """Empty where two arrays agree."""
-    if ours.shape != theirs.shape:
-        return f"shapes {ours.shape} and {theirs.shape}."
-    if largest_difference(ours, theirs) <= float64_bound(ours):
-        return ""
-    worst = int(np.argmax(distance(ours, theirs)))  # NaN counts as the largest
-    where = tuple(int(i) for i in np.unravel_index(worst, ours.shape))
-    return f"{ours[where]:.6g} is {theirs[where]:.6g} in Keras at {where}."
-
-
-__all__: Sequence[str] = ("assert_parity", "compare", "first_difference", "float64_reference")
+        return keras_model.predictions(model, given.all())

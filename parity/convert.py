@@ -1,16 +1,15 @@
 """Models cross between the frameworks with their weights."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from birnn_lightning.module import SequenceClassifier
-from birnn_lightning.nn.specs import ModelSpec, Node
+from birnn_lightning.nn.specs import LayerSpec, ModelSpec, Node, Submodel, TimeDistributed
 from parity.keras_config.model import task_of
-from parity.layout import Row, keras_arrays, layer_rows, torch_arrays
+from parity.layout import Row, keras_arrays, layer_rows, rows, torch_arrays
 from parity.results import ParityUnavailable
 
 if TYPE_CHECKING:
@@ -44,30 +43,30 @@ def to_keras(
     return twin
 
 
-def from_keras(source: "str | Path | keras.Model") -> SequenceClassifier:
-    """The classifier that computes what a Keras model computes.
+def classifier_of(spec: ModelSpec, arrays: Mapping[str, np.ndarray]) -> SequenceClassifier:
+    """The classifier of a spec with these Keras arrays by path, float64 where one of them is."""
+    classifier = SequenceClassifier(spec, task_of(spec))
+    if any(array.dtype == np.float64 for array in arrays.values()):
+        classifier.double()
+    load_torch_arrays(classifier, torch_arrays(rows(spec), arrays))
+    return classifier
 
-    Args:
-        source: a Keras model, or the path of a file that the installed Keras can load.
 
-    Returns:
-        A float32 or float64 classifier; its task follows from the last activation (``regression``
-        for a linear head).
+def with_output(classifier: SequenceClassifier, output: str) -> SequenceClassifier:
+    """The part of a classifier of several outputs that computes one of them.
 
     Raises:
-        ParityUnavailable: a layer or setting that is not supported, by name; or a file that Keras
-            cannot load.
+        ParityUnavailable: it has no such output.
     """
-    from parity import keras_model
-
-    model = keras_model.load(source) if isinstance(source, str | Path) else source
-    spec = keras_model.spec_of(model)
-    if not model.weights:
-        raise ParityUnavailable("the Keras model has no weights, so there is nothing to convert.")
-    classifier = SequenceClassifier(spec, task_of(spec))
-    classifier.to(getattr(torch, keras_model.dtype_of(model)))
-    copy_weights(model, classifier)
-    return classifier
+    if output not in classifier.spec.outputs:
+        raise ParityUnavailable(
+            f"output must be one of {', '.join(classifier.spec.outputs)}; got {output!r}."
+        )
+    spec = classifier.spec.with_output(output)
+    part = SequenceClassifier(spec, task_of(spec)).to(next(classifier.parameters()).dtype)
+    state = classifier.state_dict()
+    part.load_state_dict({name: state[name] for name in part.state_dict()})
+    return part
 
 
 def copy_weights(source: Any, target: Any) -> None:
@@ -117,34 +116,82 @@ def aligned_nodes(ours: ModelSpec, theirs: ModelSpec) -> list[tuple[Node, Node]]
     pairs = list(zip(ours.nodes, partners, strict=True))
     names = {our_node.name: their_node.name for our_node, their_node in pairs}
     for our_node, their_node in pairs:
-        if our_node not in ours.inputs and our_node.layer != their_node.layer:
-            raise ParityUnavailable(
-                f"layer {our_node.name!r} differs from Keras layer {their_node.name!r}: "
-                f"{our_node.layer} and {their_node.layer}."
-            )
-        if [renamed_reference(name, names) for name in our_node.inputs] != list(their_node.inputs):
-            raise ParityUnavailable(
-                f"layer {our_node.name!r} takes {', '.join(our_node.inputs)}, but Keras layer "
-                f"{their_node.name!r} takes {', '.join(their_node.inputs)}."
-            )
+        if our_node not in ours.inputs:
+            _check_equal(our_node, their_node)
+        for what, mine, theirs_ in (
+            ("takes", our_node.inputs, their_node.inputs),
+            ("shares", (our_node.shares,), (their_node.shares,)),
+        ):
+            if [renamed_reference(name, names) for name in mine] != list(theirs_):
+                raise ParityUnavailable(
+                    f"layer {our_node.name!r} {what} {', '.join(mine)}, but Keras layer "
+                    f"{their_node.name!r} {what} {', '.join(theirs_)}."
+                )
     if [names[node.name] for node in ours.inputs] != [node.name for node in theirs.inputs]:
         raise ParityUnavailable("the models take their inputs in different orders.")
+    if [renamed_reference(name, names) for name in ours.outputs] != list(theirs.outputs):
+        raise ParityUnavailable("the models have different outputs, or in different orders.")
     return pairs
+
+
+def _check_equal(ours: Node, theirs: Node) -> None:
+    """Raises ParityUnavailable unless two layers are the same; names inside them may differ."""
+    inner = _inner_models(ours.layer, theirs.layer)
+    if inner is not None:
+        aligned_nodes(*inner)
+    elif ours.layer != theirs.layer:
+        raise ParityUnavailable(
+            f"layer {ours.name!r} differs from Keras layer {theirs.name!r}: "
+            f"{ours.layer} and {theirs.layer}."
+        )
+
+
+def _inner_models(ours: LayerSpec, theirs: LayerSpec) -> tuple[ModelSpec, ModelSpec] | None:
+    """The models inside two layers, where both are models, or run one on every step."""
+    if isinstance(ours, TimeDistributed) and isinstance(theirs, TimeDistributed):
+        return _inner_models(ours.layer, theirs.layer)
+    if isinstance(ours, Submodel) and isinstance(theirs, Submodel):
+        return ours.model, theirs.model
+    return None
 
 
 def renamed_reference(name: str, names: Mapping[str, str]) -> str:
     """A reference to one of our outputs as a reference to theirs."""
     node, colon, index = name.partition(":")
-    return f"{names[node]}{colon}{index}"
+    return f"{names[node]}{colon}{index}" if node else name
 
 
-def aligned_rows(ours: ModelSpec, theirs: ModelSpec) -> tuple[Row, ...]:
-    """The weight table between our names and the names of an equal Keras model."""
+def aligned_rows(
+    ours: ModelSpec, theirs: ModelSpec, keras: str = "", torch: str = ""
+) -> tuple[Row, ...]:
+    """The weight table between our names and the names of an equal Keras model.
+
+    Args:
+        ours: our model.
+        theirs: an equal one.
+        keras: what the Keras paths start with, for models inside others.
+        torch: what the torch names start with, likewise.
+    """
     return tuple(
         row
         for our_node, their_node in aligned_nodes(ours, theirs)
-        for row in layer_rows(our_node.layer, their_node.name, f"layers.{our_node.name}")
+        if not our_node.shares
+        for row in _layer_rows(
+            our_node.layer,
+            their_node.layer,
+            f"{keras}{their_node.name}",
+            f"{torch}layers.{our_node.name}",
+        )
     )
+
+
+def _layer_rows(ours: LayerSpec, theirs: LayerSpec, keras: str, torch: str) -> tuple[Row, ...]:
+    inner = _inner_models(ours, theirs)
+    if inner is None:
+        return layer_rows(ours, keras, torch)
+    if isinstance(ours, TimeDistributed) and isinstance(theirs, TimeDistributed):
+        return _layer_rows(ours.layer, theirs.layer, f"{keras}/layer", f"{torch}.layer")
+    return aligned_rows(*inner, f"{keras}/", f"{torch}.model.")
 
 
 def torch_state(model: SequenceClassifier) -> dict[str, np.ndarray]:

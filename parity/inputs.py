@@ -1,5 +1,6 @@
 """Random weights and ragged inputs, so that no difference hides behind zeros."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ class Inputs(NamedTuple):
 
     arrays: list[np.ndarray]
     mask: np.ndarray | None = None
+
+    def all(self) -> list[np.ndarray]:
+        """The arrays, and the mask last where there is one."""
+        return self.arrays if self.mask is None else [*self.arrays, self.mask]
 
     def take(self, rows: np.ndarray) -> "Inputs":
         """The examples with these indices."""
@@ -45,6 +50,15 @@ def ragged_mask(batch: int, time: int, seed: int = 0) -> np.ndarray:
     return np.arange(time) < lengths[:, None]
 
 
+def _layers(spec: specs.ModelSpec) -> Iterator[specs.LayerSpec]:
+    """Every layer of a model, those inside others too."""
+    for node in spec.nodes:
+        layer = node.layer.layer if isinstance(node.layer, specs.TimeDistributed) else node.layer
+        yield layer
+        if isinstance(layer, specs.Submodel):
+            yield from _layers(layer.model)
+
+
 def random_inputs(
     model: SequenceClassifier,
     explicit_mask: bool = False,
@@ -60,7 +74,7 @@ def random_inputs(
         batch: how many examples; default: `BATCH`.
     """
     generator = np.random.default_rng(seed)
-    layers = [node.layer for node in model.spec.nodes]
+    layers = list(_layers(model.spec))
     mask_zero = any(isinstance(layer, specs.Embedding) and layer.mask_zero for layer in layers)
     maskings = [layer.mask_value for layer in layers if isinstance(layer, specs.Masking)]
     vocabulary = min(

@@ -15,6 +15,7 @@ import numpy as np
 from birnn_lightning.nn.specs import ModelSpec
 from parity.backends import check_backend
 from parity.keras_config.model import model_spec
+from parity.keras_config.names import module_name
 from parity.quiet import quiet_stderr
 from parity.results import ParityUnavailable
 
@@ -155,9 +156,14 @@ def takes_mask(model: keras.Model, spec: ModelSpec) -> bool:
     return len(model.inputs) == len(spec.inputs) + 1
 
 
+def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """The model's first output; see `predictions`."""
+    return predictions(model, inputs)[0]
+
+
 @float64_kept()
 @max_pooling_may_drop_masks()
-def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def predictions(model: keras.Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The model's outputs in inference, computed in batches.
 
     A single small batch is computed eagerly, which spares tracing a graph.
@@ -165,10 +171,10 @@ def predict(model: keras.Model, inputs: Sequence[np.ndarray]) -> np.ndarray:
     if len(inputs[0]) <= EAGER_BATCH:
         arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
         outputs = model(as_called(model, arrays), training=False)
-        return _to_numpy(keras.tree.flatten(outputs)[0])
+        return [_to_numpy(output) for output in keras.tree.flatten(outputs)]
     quiet: Any = 0  # which Keras annotates as str
     outputs = model.predict(as_called(model, list(inputs)), batch_size=256, verbose=quiet)
-    return np.asarray(keras.tree.flatten(outputs)[0])
+    return [np.asarray(output) for output in keras.tree.flatten(outputs)]
 
 
 def as_called(model: keras.Model, arrays: list[Any]) -> Any:
@@ -184,11 +190,21 @@ def stages(
     model: keras.Model, names: Sequence[str], inputs: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
     """The first outputs of the layers with these names."""
-    first = [keras.tree.flatten(model.get_layer(name).output)[0] for name in names]
-    part = keras.Model(model.inputs, first)
+    first = _first_outputs(model)
+    part = keras.Model(model.inputs, [first[name] for name in names])
     arrays = [keras.ops.convert_to_tensor(array) for array in inputs]
     outputs = part(arrays if len(arrays) > 1 else arrays[0], training=False)
     return [_to_numpy(output) for output in keras.tree.flatten(outputs)]
+
+
+def _first_outputs(model: keras.Model) -> dict[str, Any]:
+    """By layer name the first output of its first call in the model."""
+    function = model._functional if isinstance(model, keras.Sequential) else model
+    found: dict[str, Any] = {}
+    for _, nodes in sorted(function._nodes_by_depth.items(), reverse=True):
+        for node in nodes:
+            found.setdefault(node.operation.name, node.output_tensors[0])
+    return found
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:
@@ -196,11 +212,16 @@ def _to_numpy(tensor: Any) -> np.ndarray:
 
 
 def find_variable(model: keras.Model, path: str) -> Any:
-    """The variable at a path of the weight table: a layer's name, then attributes and indices."""
-    name, *attributes = path.split("/")
-    owner: Any = model.get_layer(name)
-    for attribute in attributes:
-        owner = owner[int(attribute)] if attribute.isdigit() else getattr(owner, attribute)
+    """The variable at a path of the weight table: a layer's name, then attributes and indices.
+
+    Within a model inside the model comes a layer's name again.
+    """
+    owner: Any = model
+    for attribute in path.split("/"):
+        if isinstance(owner, keras.Model):
+            owner = {module_name(layer.name): layer for layer in owner.layers}[attribute]
+        else:
+            owner = owner[int(attribute)] if attribute.isdigit() else getattr(owner, attribute)
     return owner
 
 
@@ -224,6 +245,9 @@ def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
             )
     for path, variable in variables.items():
         variable.assign(arrays[path])
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its variables
 
 
 @float64_kept()

@@ -1,21 +1,26 @@
 """The Keras twin of a spec: its layers, called as a functional model, masks and states included."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, reference
-from parity.keras_config.table import keras_layer
+from parity.keras_config.calls import TensorArgument
+from parity.keras_config.operations import keras_operation
+from parity.keras_files.written_config import RecurrentSpec, nested_states, written_layer
 from parity.keras_model import float64_kept, keras, max_pooling_may_drop_masks
 from parity.results import ParityUnavailable
-
-RecurrentSpec = specs.Recurrent | specs.RecurrentStack | specs.Bidirectional
 
 
 @float64_kept()
 @max_pooling_may_drop_masks()
 def build_keras_model(
-    spec: ModelSpec, dtype: str, mask_input: bool = False, batch_size: int | None = None
+    spec: ModelSpec,
+    dtype: str,
+    mask_input: bool = False,
+    batch_size: int | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """The Keras twin of a spec, with weights of its own.
 
@@ -24,6 +29,7 @@ def build_keras_model(
         dtype: ``"float32"``, ``"float64"`` or ``"bfloat16"``, given to every layer.
         mask_input: whether the twin takes a bool mask ``(batch, time)`` as a last input.
         batch_size: of every call; Keras needs it to make a stateful layer.
+        name: of the Keras model; default: Keras's own.
 
     Raises:
         ParityUnavailable: ``mask_input`` for a model that finds its masks itself, or a stateful
@@ -38,21 +44,28 @@ def build_keras_model(
         mask = keras.Input(shape=(None,), dtype="bool", name="mask", batch_size=batch_size)
         set_mask(inputs[spec.inputs[0].name], mask)
         extra.append(mask)
+    built: dict[str, Any] = {}
     for node in spec.nodes:
         if node.name not in tensors:
-            layer = _build_layer(node.name, node.layer, dtype)
+            layer = built.get(node.shares) or build_layer(node.name, node.layer, dtype)
+            built[node.name] = layer
             given = [tensors[source] for source in node.inputs]
             outputs = call_layer(layer, node.layer, given)
             if mask_input and isinstance(node.layer, specs.Embedding):  # which would drop it
                 set_mask(outputs[0], mask_of(given[0]))
             for index, output in enumerate(outputs):
                 tensors[reference(node.name, index)] = output
-    return keras.Model([*inputs.values(), *extra], tensors[spec.output.name])
+    outputs = [tensors[name] for name in spec.outputs]
+    return keras.Model(
+        [*inputs.values(), *extra], outputs if len(outputs) > 1 else outputs[0], name=name
+    )
 
 
 def call_layer(layer: Any, spec: specs.LayerSpec, given: Sequence[Any], **options: Any) -> list:
     """Every output of a Keras layer called with the tensors that a node takes."""
-    if isinstance(spec, RecurrentSpec) and len(given) > 1:
+    if isinstance(spec, specs.Operation):
+        outputs = _operation_outputs(layer, spec, given)
+    elif isinstance(spec, RecurrentSpec) and len(given) > 1:
         states = nested_states(spec, iter(given[1:]))
         # By hand: beside initial states Keras forgets the mask of the sequence (defect B9).
         outputs = layer(given[0], initial_state=states, mask=mask_of(given[0]), **options)
@@ -61,12 +74,18 @@ def call_layer(layer: Any, spec: specs.LayerSpec, given: Sequence[Any], **option
     return keras.tree.flatten(outputs)
 
 
-def nested_states(spec: RecurrentSpec, states: Iterator[Any]) -> list:
-    """Initial states as Keras nests them: those of a stack cell by cell."""
-    if isinstance(spec, specs.Bidirectional):
-        return [state for one in spec.directions for state in nested_states(one, states)]
-    by_cell = [[next(states) for _ in specs.STATES[cell.cell]] for cell in spec.cells]
-    return by_cell if isinstance(spec, specs.RecurrentStack) else by_cell[0]
+def _operation_outputs(operation: Any, spec: specs.Operation, given: Sequence[Any]) -> Any:
+    def placed(value: Any) -> Any:
+        if isinstance(value, TensorArgument):
+            return given[value.index]
+        if isinstance(value, dict):  # a slice, an ellipsis or an array
+            return keras.saving.deserialize_keras_object(value)
+        return [placed(part) for part in value] if isinstance(value, list) else value
+
+    _, _, _, arguments, keywords = keras_operation(spec, str(given[0].dtype))
+    return operation(
+        *map(placed, arguments), **{name: placed(value) for name, value in keywords.items()}
+    )
 
 
 def set_mask(tensor: Any, mask: Any) -> None:
@@ -89,24 +108,27 @@ def _check_batch_size(spec: ModelSpec, batch_size: int | None) -> None:
             )
 
 
-def _build_layer(name: str, spec: specs.LayerSpec, dtype: str) -> Any:
-    class_name, config = keras_layer(spec)
-    config = {**_with_inner_dtype(config, dtype), "name": name, "dtype": dtype}
-    return getattr(keras.layers, class_name).from_config(config)
+def build_layer(name: str, spec: specs.LayerSpec, dtype: str) -> Any:
+    """The Keras layer, model or operation that a spec describes, with weights of its own."""
+    if isinstance(spec, specs.Operation):
+        class_name, module, settings, _, _ = keras_operation(spec, dtype)
+        return getattr(import_module(module), class_name)(**settings, name=name)
+    class_name, config = written_layer(name, spec, dtype)
+    if dtype == "bfloat16":  # in which TensorFlow cannot draw an orthogonal matrix
+        config = _with_zero_initializers(config)
+    home = keras.Model if class_name == "Functional" else getattr(keras.layers, class_name)
+    return home.from_config(config)
 
 
-def _with_inner_dtype(config: Any, dtype: str) -> Any:
-    """Gives nested layers the dtype: a wrapper's own policy does not reach them."""
+def _with_zero_initializers(config: Any) -> Any:
     if isinstance(config, dict):
-        changed = {key: _with_inner_dtype(value, dtype) for key, value in config.items()}
-        if dtype == "bfloat16":  # in which TensorFlow cannot draw an orthogonal matrix
-            changed |= {key: "zeros" for key in config if key.endswith("_initializer")}
-        if "class_name" in config and "layers" in str(config.get("module")):
-            changed["config"]["dtype"] = dtype
-        return changed
-    if isinstance(config, list):
-        return [_with_inner_dtype(part, dtype) for part in config]
-    return config
+        return {
+            key: "zeros" if key.endswith("_initializer") else _with_zero_initializers(value)
+            for key, value in config.items()
+        }
+    return (
+        [_with_zero_initializers(part) for part in config] if isinstance(config, list) else config
+    )
 
 
 def _input(name: str, layer: specs.LayerSpec, dtype: str, batch_size: int | None) -> Any:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.data.padding import Side, check_side, pad_sequences, truncate
-from birnn_lightning.data.vocabulary import UNKNOWN_ID, Vocabulary
+from birnn_lightning.data.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class TextPreprocessing:
     """Texts to token ids.
 
     A text without any token (empty, or only punctuation) becomes one unknown token, ``[1]``: Keras
-    gives an all-padding row there, whose masked mean is NaN.
+    gives an all-padding row there, whose masked mean is NaN. ``empty="padding"`` does as Keras.
 
     Attributes:
         vocabulary: the tokens of the training part.
@@ -26,6 +26,7 @@ class TextPreprocessing:
         padding: where padding goes, "pre" or "post".
         truncation: where tokens are dropped from a longer text, "pre" or "post".
         pad_to: "longest" pads to the longest text of the batch, "max_length" always to max_length.
+        empty: what stands for a text without any token, "unknown" or "padding".
     """
 
     vocabulary: Vocabulary
@@ -34,12 +35,15 @@ class TextPreprocessing:
     padding: Side = "pre"
     truncation: Side = "pre"
     pad_to: Literal["longest", "max_length"] = "longest"
+    empty: Literal["unknown", "padding"] = "unknown"
 
     def __post_init__(self) -> None:
         """Check the fields."""
         check_side("padding", self.padding)
         check_side("truncation", self.truncation)
         _check_max_length(self.max_length)
+        if self.empty not in ("unknown", "padding"):
+            raise ValueError(f'empty must be "unknown" or "padding"; got {self.empty!r}.')
         if self.pad_to not in ("longest", "max_length"):
             raise ValueError(
                 f'pad_to must be "longest" or "max_length"; got {self.pad_to!r}. '
@@ -50,15 +54,17 @@ class TextPreprocessing:
                 'pad_to="max_length" needs a max_length; got None. Set it, or pad_to="longest".'
             )
 
-    def __call__(self, texts: Sequence[str]) -> Batch:
-        """Turn raw texts into a batch without labels."""
+    def __call__(self, texts: Sequence[str | Sequence[str]]) -> Batch:
+        """Turn raw texts, or sequences of their parts, into a batch without labels."""
         inputs, mask = self.collate([self.encode(text) for text in texts])
         return Batch(inputs=inputs, mask=mask)
 
-    def encode(self, text: str) -> np.ndarray:
+    def encode(self, text: str | Sequence[str]) -> np.ndarray:
         """Turn one text into its token ids, ``(time,)`` int32, truncated but not padded."""
-        ids = np.array(self.vocabulary.encode(text) or [UNKNOWN_ID], dtype=np.int32)
-        return truncate(ids, self.max_length, self.truncation)
+        ids = self.vocabulary.encode(text)
+        if not ids and self.empty == "unknown":
+            ids = [self.vocabulary.unknown_id]
+        return truncate(np.array(ids, dtype=np.int32), self.max_length, self.truncation)
 
     def collate(self, examples: Sequence[np.ndarray]) -> tuple[Tensor, None]:
         """Pad encoded texts to ``(batch, time)`` int64; the mask is the model's (``mask_zero``)."""
@@ -75,6 +81,7 @@ class TextPreprocessing:
             "padding": self.padding,
             "truncation": self.truncation,
             "pad_to": self.pad_to,
+            "empty": self.empty,
         }
 
 

@@ -2,21 +2,27 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
+
+Standardize = Literal["lower_and_strip_punctuation", "lower", "strip_punctuation"]
+Split = Literal["whitespace", "character"]
 
 PADDING_TOKEN = ""
 UNKNOWN_TOKEN = "[UNK]"
 
 _SPECIAL_TOKENS = (PADDING_TOKEN, UNKNOWN_TOKEN)
-UNKNOWN_ID = 1
 # Keras's DEFAULT_STRIP_REGEX: exactly these 32 ASCII characters.
 _PUNCTUATION = b"!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
 # tf.strings.lower without an encoding lowers ASCII only, as bytes do.
 _LOWER = bytes(range(256)).lower()
 
 
-def tokenize(text: str) -> list[bytes]:
-    r"""Standardise and split one text as ``TextVectorization`` does by default.
+def tokenize(
+    text: str,
+    standardize: Standardize | None = "lower_and_strip_punctuation",
+    split: Split | None = "whitespace",
+) -> list[bytes]:
+    r"""Standardise and split one text as ``TextVectorization`` does, by default as by its defaults.
 
     ASCII letters are lowered, ASCII punctuation is deleted (so ``it's`` is ``its``), and the rest
     is split where ``tf.strings.split`` splits: at runs of space, ``\t``, ``\n``, ``\v``, ``\f``,
@@ -24,11 +30,22 @@ def tokenize(text: str) -> list[bytes]:
 
     Args:
         text: any text; lone surrogates are kept.
+        standardize: which of the first two are done; None for neither.
+        split: "whitespace", or "character" for every code point; None keeps the text in one piece.
 
     Returns:
-        The tokens in UTF-8, none of them empty; an empty list where only punctuation is left.
+        The tokens in UTF-8; none is empty unless ``split`` is None. An empty list where nothing
+        is left.
     """
-    return text.encode("utf-8", "surrogatepass").translate(_LOWER, _PUNCTUATION).split()
+    lower = _LOWER if standardize in ("lower_and_strip_punctuation", "lower") else None
+    deleted = b"" if standardize in ("lower", None) else _PUNCTUATION
+    kept = text.encode("utf-8", "surrogatepass").translate(lower, deleted)
+    if split == "whitespace":
+        return kept.split()
+    if split == "character":
+        letters = kept.decode("utf-8", "surrogatepass")
+        return [letter.encode("utf-8", "surrogatepass") for letter in letters]
+    return [kept]
 
 
 class Vocabulary:
@@ -38,18 +55,40 @@ class Vocabulary:
     falling frequency; equally frequent tokens come in falling byte order, as in Keras.
 
     Args:
-        tokens: all tokens in the order of their ids, the two special ones first.
+        tokens: all tokens in the order of their ids, the special ones first.
+        standardize: what is done to a text before it is split; see `tokenize`.
+        split: where it is split.
+        padded: whether id 0 is padding; if not, the unknown token has id 0, as in Keras's
+            ``StringLookup`` without a mask token.
 
     Raises:
-        ValueError: when the special tokens are not first, or a token stands there twice.
+        ValueError: when the special tokens are not first, a token stands there twice, or a setting
+            is not known.
     """
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        *,
+        standardize: Standardize | None = "lower_and_strip_punctuation",
+        split: Split | None = "whitespace",
+        padded: bool = True,
+    ) -> None:
+        for name, value, allowed in (
+            ("standardize", standardize, get_args(Standardize)),
+            ("split", split, get_args(Split)),
+        ):
+            if value not in (*allowed, None):
+                raise ValueError(f"{name} must be one of {allowed} or None; got {value!r}.")
         self._tokens = tuple(tokens)
-        if self._tokens[:2] != _SPECIAL_TOKENS:
+        self._standardize: Standardize | None = standardize
+        self._split: Split | None = split
+        self._padded = padded
+        special = _SPECIAL_TOKENS if padded else _SPECIAL_TOKENS[1:]
+        if self._tokens[: len(special)] != special:
             raise ValueError(
-                f"tokens must begin with {list(_SPECIAL_TOKENS)}; got {list(self._tokens[:2])}. "
-                "Use Vocabulary.from_texts, or put the two special tokens first."
+                f"tokens must begin with {list(special)}; got {list(self._tokens[: len(special)])}."
+                " Use Vocabulary.from_texts, or put the special tokens first."
             )
         repeated = [token for token, count in Counter(self._tokens).items() if count > 1]
         if repeated:
@@ -93,29 +132,44 @@ class Vocabulary:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Vocabulary":
         """Rebuild what :meth:`to_config` described."""
-        return cls(config["tokens"])
+        return cls(**config)
 
     def to_config(self) -> dict[str, Any]:
-        """Describe the vocabulary by primitives: ``{"tokens": [...]}``."""
-        return {"tokens": list(self._tokens)}
+        """Describe the vocabulary by primitives: ``tokens``, and the settings."""
+        return {
+            "tokens": list(self._tokens),
+            "standardize": self._standardize,
+            "split": self._split,
+            "padded": self._padded,
+        }
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """Every token in the order of its id."""
         return self._tokens
 
-    def encode(self, text: str) -> list[int]:
-        """Turn a text into token ids, 1 for each unknown token; empty when no token is left."""
-        id_of = self._ids.get
-        return [id_of(token, UNKNOWN_ID) for token in tokenize(text)]
+    @property
+    def unknown_id(self) -> int:
+        """What stands for every token that is not known."""
+        return int(self._padded)
+
+    def encode(self, text: str | Sequence[str]) -> list[int]:
+        """Turn a text, or its parts, into token ids; empty when no token is left."""
+        parts = (text,) if isinstance(text, str) else text
+        id_of, unknown_id = self._ids.get, self.unknown_id
+        return [
+            id_of(token, unknown_id)
+            for part in parts
+            for token in tokenize(part, self._standardize, self._split)
+        ]
 
     def __len__(self) -> int:
         """Count the tokens, special ones included: the ``vocab_size`` of a model."""
         return len(self._tokens)
 
     def __eq__(self, other: object) -> bool:
-        """Compare by tokens."""
-        return isinstance(other, Vocabulary) and self._tokens == other._tokens
+        """Compare by tokens and settings."""
+        return isinstance(other, Vocabulary) and self.to_config() == other.to_config()
 
     def __hash__(self) -> int:
         """Hash by tokens."""

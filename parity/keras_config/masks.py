@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from birnn_lightning.nn.specs import reference
-from parity.keras_config.nodes import KerasNode
+from parity.keras_config.calls import KerasGraph, KerasNode
+from parity.keras_config.nodes import MODEL_CLASSES, model_graph, needed
+from parity.keras_config.operations import is_operation
 from parity.keras_config.recurrent import RECURRENT_CLASSES
 from parity.keras_config.table import mask_rule, uses_mask
 from parity.results import ParityUnavailable
@@ -22,30 +24,35 @@ LIKE = ("ZerosLike", "OnesLike")
 """Operations that make masks of the shape of a layer's output."""
 
 
-def mask_inputs(nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode]) -> list[str]:
+def mask_inputs(graph: KerasGraph) -> list[str]:
     """Names of the model's inputs that are given to layers as their mask."""
-    given = (name for node in nodes for name in node.masks or () if name is not None)
+    by_name = {node.name: node for node in graph.nodes}
+    given = (name for node in needed(graph) for name in node.masks or () if name is not None)
     sources = dict.fromkeys(source for name in given for source in _sources(name, by_name))
     return [name for name in sources if by_name[name].class_name == "InputLayer"]
 
 
-def check_masks(nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode]) -> None:
+def check_masks(graph: KerasGraph) -> None:
     """Follows the masks through a model as Keras hands them on, and as we do.
-
-    Args:
-        nodes: those from which the output is computed, in order of computation.
-        by_name: every node of the model, those that compute masks included.
 
     Raises:
         ParityUnavailable: a layer whose mask differs; the message names it.
     """
-    theirs: dict[str, Origin] = {}
-    ours: dict[str, Origin] = {}
-    entering: list[Origin] = [_origin(name, by_name) for name in mask_inputs(nodes, by_name)]
-    for node in nodes:
+    by_name = {node.name: node for node in graph.nodes}
+    entering = [_origin(name, by_name) for name in mask_inputs(graph)]
+    ours = [entering[0] if entering and not index else None for index in range(len(graph.inputs))]
+    _follow(graph, [None] * len(graph.inputs), ours)
+
+
+def _follow(
+    graph: KerasGraph, their_entering: Sequence[Origin], our_entering: Sequence[Origin]
+) -> tuple[list[Origin], list[Origin]]:
+    """The masks of a model's outputs, Keras's and ours, from those of its inputs."""
+    by_name = {node.name: node for node in graph.nodes}
+    theirs: dict[str, Origin] = dict(zip(graph.inputs, their_entering, strict=True))
+    ours: dict[str, Origin] = dict(zip(graph.inputs, our_entering, strict=True))
+    for node in needed(graph, graph.inputs):
         if node.class_name == "InputLayer":
-            theirs[node.name] = None
-            ours[node.name] = entering[0] if entering and not ours else None
             continue
         our_masks = [ours.get(name) for name in node.inputs]
         if node.masks is None:
@@ -54,8 +61,16 @@ def check_masks(nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode]) ->
         else:
             given = [None if name is None else _origin(name, by_name) for name in node.masks]
             their_masks = given + [None] * (len(node.inputs) - len(given))
+        if node.class_name in MODEL_CLASSES:
+            inner = model_graph(node.class_name, node.config)
+            found = _follow(inner, their_masks, our_masks)
+            for masks, outputs in zip((theirs, ours), found, strict=True):
+                masks |= {reference(node.name, i): mask for i, mask in enumerate(outputs)}
+            continue
+        if is_operation(node.class_name, node.config, node.module):
+            continue  # which is no layer, and hands no mask on
         given = our_masks[: len(their_masks)]  # an attention's key and initial states need none
-        if uses_mask(node.class_name, node.config) and given != their_masks:
+        if _uses_mask(node.class_name, node.config) and given != their_masks:
             raise ParityUnavailable(
                 f"layer {node.name!r} has a mask that no classifier of ours would give it. "
                 "Supported: the mask that an Embedding or a Masking layer makes from the inputs, "
@@ -66,6 +81,31 @@ def check_masks(nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode]) ->
         if node.class_name == "Bidirectional" and node.config.get("merge_mode", "") is None:
             for masks in (theirs, ours):  # two sequences, with one mask each
                 masks[reference(node.name, 1)] = masks[node.name]
+    return [theirs.get(name) for name in graph.outputs], [ours.get(name) for name in graph.outputs]
+
+
+def _uses_mask(class_name: str, config: Mapping[str, Any]) -> bool:
+    """Whether what a layer, or a model inside it, computes depends on the masks that come in.
+
+    A model that `TimeDistributed` runs gets none: those of its own making were followed by
+    themselves.
+    """
+    if class_name == "TimeDistributed":
+        inner = config["layer"]
+        if inner["class_name"] in MODEL_CLASSES:
+            graph = model_graph(inner["class_name"], inner["config"])
+            _follow(graph, [None] * len(graph.inputs), [None] * len(graph.inputs))
+            return any(
+                _uses_mask(node.class_name, node.config)
+                for node in needed(graph)
+                if node.class_name != "InputLayer"
+                and not is_operation(node.class_name, node.config, node.module)
+            )
+        return _uses_mask(inner["class_name"], inner["config"])
+    if class_name in MODEL_CLASSES:
+        graph = model_graph(class_name, config)
+        return any(_uses_mask(node.class_name, node.config) for node in needed(graph))
+    return uses_mask(class_name, config)
 
 
 def _check_not_forgotten(node: KerasNode, masks: Sequence[Origin]) -> None:

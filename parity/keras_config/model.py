@@ -7,14 +7,11 @@ from birnn_lightning.losses import Task
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.model import output_activation
 from birnn_lightning.nn.specs import LayerSpec, ModelSpec, Node
+from birnn_lightning.nn.specs.custom import CUSTOM_LAYERS
+from parity.keras_config.calls import KerasGraph, KerasNode, holds_tensors
 from parity.keras_config.masks import check_masks, mask_inputs
-from parity.keras_config.nodes import (
-    KerasNode,
-    functional_nodes,
-    input_names,
-    output_name,
-    sequential_nodes,
-)
+from parity.keras_config.nodes import MODEL_CLASSES, model_graph, needed
+from parity.keras_config.operations import is_operation, operation_spec
 from parity.keras_config.table import layer_spec
 from parity.results import ParityUnavailable
 
@@ -32,29 +29,33 @@ def model_spec(class_name: str, config: Mapping[str, Any]) -> ModelSpec:
     Raises:
         ParityUnavailable: something that a spec cannot express; the message names it.
     """
-    if class_name == "Sequential":
-        every = nodes = sequential_nodes(config)
-    elif class_name in ("Functional", "Model"):
-        every = functional_nodes(config)
-        nodes = _needed(every, input_names(config), output_name(config))
-    else:
-        raise ParityUnavailable(
-            f"a Keras model of class {class_name} is not supported. Use Sequential or functional."
-        )
-    layers = {node.name: _layer(node) for node in nodes if node.class_name != "InputLayer"}
-    by_name = {node.name: node for node in every}
-    if class_name != "Sequential":
-        _check_inputs(nodes, by_name, input_names(config))
-    check_masks(nodes, by_name)
+    graph = model_graph(class_name, config)
+    masks = mask_inputs(graph)
+    _check_inputs(graph, masks)
+    spec = _spec(graph, [name for name in graph.inputs if name not in masks])
+    check_masks(graph)
+    return spec
+
+
+def _spec(graph: KerasGraph, inputs: Sequence[str]) -> ModelSpec:
+    """The spec of a graph that takes these inputs."""
+    nodes = needed(graph, inputs)
+    layers = {node.name: read_node(node) for node in nodes if node.class_name != "InputLayer"}
     precision = _precision(nodes)
     try:
         return ModelSpec(
             tuple(
-                Node(name=node.name, layer=layers[node.name], inputs=node.inputs)
+                Node(
+                    name=node.name,
+                    layer=layers[node.name],
+                    inputs=node.inputs,
+                    shares=node.shares,
+                )
                 if node.name in layers
                 else Node(name=node.name, layer=_input(node, nodes, precision))
                 for node in nodes
-            )
+            ),
+            graph.outputs,
         )
     except ValueError as error:
         raise ParityUnavailable(str(error)) from None
@@ -66,36 +67,16 @@ def task_of(spec: ModelSpec) -> Task:
     if activation == "softmax":
         return "multiclass"
     if activation == "sigmoid":
-        return "binary" if spec.shapes()[spec.output.name][-1] == 1 else "multilabel"
+        return "binary" if spec.shapes()[spec.outputs[0]][-1] == 1 else "multilabel"
     return "regression"
 
 
-def _needed(nodes: Sequence[KerasNode], inputs: Sequence[str], output: str) -> list[KerasNode]:
-    """The nodes from which the output is computed: the inputs in the model's order, output last.
-
-    Masks are derived, not computed, so what computes them is left out.
-    """
-    by_name = {node.name: node for node in nodes}
-    needed, frontier = set(), [output]
-    while frontier:
-        name = frontier.pop()
-        if name not in needed:
-            needed.add(name)
-            frontier.extend(source.split(":")[0] for source in by_name[name].inputs)
-    used = [name for name in inputs if name in needed]
-    inner = [node for node in nodes if node.name in needed - {*used, output}]
-    return [*(by_name[name] for name in used if name != output), *inner, by_name[output]]
-
-
-def _check_inputs(
-    nodes: Sequence[KerasNode], by_name: Mapping[str, KerasNode], inputs: Sequence[str]
-) -> None:
+def _check_inputs(graph: KerasGraph, masks: Sequence[str]) -> None:
     """Raises unless the model takes what it computes from, then perhaps a mask."""
-    used = [node.name for node in nodes if node.class_name == "InputLayer"]
-    masks = mask_inputs(nodes, by_name)
-    if [*used, *masks] != list(inputs) or len(masks) > 1:
+    used = [node.name for node in needed(graph) if node.class_name == "InputLayer"]
+    if [*used, *masks] != list(graph.inputs) or len(masks) > 1:
         raise ParityUnavailable(
-            f"the model takes {', '.join(inputs)}; it computes from {', '.join(used)}, and "
+            f"the model takes {', '.join(graph.inputs)}; it computes from {', '.join(used)}, and "
             f"{', '.join(masks) or 'no input'} is a mask. Supported: the inputs that it computes "
             "from, then at most one mask."
         )
@@ -105,7 +86,9 @@ def _precision(nodes: Sequence[KerasNode]) -> str:
     """The dtype of every layer; raises ParityUnavailable unless they share a supported one."""
     common = None
     for node in nodes:
-        if node.class_name == "InputLayer":
+        if node.class_name == "InputLayer" or is_operation(
+            node.class_name, node.config, node.module
+        ):
             continue
         for precision in _policies(node.config):
             common = common or precision
@@ -125,21 +108,69 @@ def _policies(config: Mapping[str, Any]) -> Iterator[str]:
             yield value if is_name else value["config"].get("name", value["class_name"])
         elif key in ("layer", "backward_layer", "cell") and value:
             yield from _policies(value["config"])
-        elif key == "cells":
-            for cell in value or ():
-                yield from _policies(cell["config"])
+        elif key in ("cells", "layers"):
+            for part in value or ():
+                module = part.get("module")
+                inner = part["config"]
+                if part["class_name"] != "InputLayer" and not is_operation(
+                    part["class_name"], inner, module
+                ):
+                    yield from _policies(part["config"])
 
 
-def _layer(node: KerasNode) -> LayerSpec:
-    if node.module is not None and not node.module.startswith(LAYER_MODULES):
+def read_node(node: KerasNode) -> LayerSpec:
+    """The spec of what a node computes; raises ParityUnavailable where there is none."""
+    if is_operation(node.class_name, node.config, node.module):
+        return operation_spec(node.class_name, node.config, node.arguments, node.keywords)
+    if not _is_known(node):
         raise ParityUnavailable(
-            f"layer {node.name!r} of class {node.class_name} is not supported: it is one of "
-            f"{node.module}, where masks are not handed on. Use a layer of keras.layers."
+            f"layer {node.name!r} is of the custom class {node.class_name} (module "
+            f"{node.module!r}). Say what computes it: custom_layers={{{node.class_name!r}: "
+            "birnn_lightning.CustomLayer(...)}."
         )
     try:
-        layer = layer_spec(node.class_name, node.config)
+        layer = read_layer(node.class_name, node.config)
     except ValueError as error:
         raise ParityUnavailable(f"layer {node.name!r}: {error}") from None
+    _check_call(node, layer)
+    return layer
+
+
+def _is_known(node: KerasNode) -> bool:
+    """Whether a node is of a class of Keras, or of one that was registered."""
+    if node.module is None or node.class_name in CUSTOM_LAYERS:
+        return True
+    if node.class_name in MODEL_CLASSES:
+        return node.module.split(".")[0] == "keras"
+    return node.module.startswith(LAYER_MODULES)
+
+
+def read_layer(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
+    """The spec of a Keras layer, which may be a model or have one inside.
+
+    Raises:
+        ParityUnavailable: a layer or a setting that is not supported; the message names it.
+        ValueError: settings that do not go together.
+    """
+    if class_name in MODEL_CLASSES:
+        graph = model_graph(class_name, config)
+        return specs.Submodel(model=_spec(graph, graph.inputs))
+    return layer_spec(class_name, config, read_layer)
+
+
+def _check_call(node: KerasNode, layer: LayerSpec) -> None:
+    """Raises unless the layer is called with tensors alone, and as many as it takes."""
+    for argument, value in node.keywords.items():
+        if argument == "initial_state":
+            continue
+        if holds_tensors(value):
+            raise ParityUnavailable(
+                f"layer {node.name!r}: a tensor as {argument} is not supported."
+            )
+        if value not in (None, False):
+            raise ParityUnavailable(
+                f"layer {node.name!r} is called with {argument}={value!r}, not supported."
+            )
     counts = layer.input_counts()
     if (counts and len(node.inputs) not in counts) or node.constants:
         raise ParityUnavailable(
@@ -147,16 +178,14 @@ def _layer(node: KerasNode) -> LayerSpec:
             f"{len(node.constants)} other positional arguments; supported: "
             f"{' or '.join(map(str, counts)) or 'any number'} and 0."
         )
-    return layer
 
 
 def _input(node: KerasNode, nodes: Sequence[KerasNode], precision: str) -> specs.Input:
     shape = node.config.get("batch_shape") or node.config.get("batch_input_shape")
     if shape is None:
         raise ParityUnavailable(f"input {node.name!r} has no shape.")
-    takers = {other.class_name for other in nodes if node.name in other.inputs}
+    is_tokens = feeds_embedding(node.name, nodes)
     # Keras's own default for an input is float32, also where tokens enter an embedding.
-    is_tokens = takers == {"Embedding"}
     dtype = node.config.get("dtype") or precision
     if not is_tokens and dtype not in (precision, "float64"):
         raise ParityUnavailable(
@@ -164,3 +193,29 @@ def _input(node: KerasNode, nodes: Sequence[KerasNode], precision: str) -> specs
             f"{precision}, as the layers are; tokens enter an Embedding and nothing else."
         )
     return specs.Input(shape=tuple(shape[1:]), dtype="int64" if is_tokens else "float")
+
+
+MOVES = ("Reshape", "Flatten", "Permute", "RepeatVector", "Cropping1D", "ZeroPadding1D")
+"""Layers that only move numbers, so that tokens stay tokens."""
+
+
+def feeds_embedding(name: str, nodes: Sequence[KerasNode]) -> bool:
+    """Whether what a node puts out is looked up in an embedding."""
+    takers = [node for node in nodes if name in node.inputs]
+    return any(_looks_up(node, node.inputs.index(name), nodes) for node in takers)
+
+
+def _looks_up(node: KerasNode, index: int, nodes: Sequence[KerasNode]) -> bool:
+    """Whether a node looks its input ``index`` up, or hands it to one that does."""
+    if node.class_name in MODEL_CLASSES:
+        graph = model_graph(node.class_name, node.config)
+        return feeds_embedding(graph.inputs[index], graph.nodes)
+    if node.class_name == "TimeDistributed":
+        inner = node.config["layer"]
+        layer = KerasNode(
+            name=node.name, class_name=inner["class_name"], config=inner["config"], inputs=("",)
+        )
+        return _looks_up(layer, 0, ())
+    if node.class_name in MOVES or is_operation(node.class_name, node.config, node.module):
+        return feeds_embedding(node.name, nodes)
+    return node.class_name == "Embedding"

@@ -1,36 +1,55 @@
 """A Keras model's config becomes a list of calls with their inputs and masks, without Keras."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from birnn_lightning.nn.specs import reference
+from parity.keras_config.calls import KerasGraph, KerasNode, TensorArgument
+from parity.keras_config.names import module_name
 from parity.keras_config.recurrent import RECURRENT_CLASSES
 from parity.results import ParityUnavailable
 
+MODEL_CLASSES = ("Sequential", "Functional", "Model")
 
-@dataclass(frozen=True, kw_only=True)
-class KerasNode:
-    """One layer of a Keras model.
 
-    Attributes:
-        name: the layer's name.
-        class_name: the layer's class.
-        config: its settings.
-        inputs: references to the outputs that it takes; a recurrent layer's initial states last.
-        constants: the other positional arguments, e.g. the number of a comparison.
-        masks: for each input the name of the layer whose output is its mask, or None; None where
-            the config names no mask, so that Keras hands on the one that the inputs carry.
-        module: where the class is defined; None where the config does not say.
+def model_graph(class_name: str, config: Mapping[str, Any]) -> KerasGraph:
+    """The graph of a Keras model of a class in `MODEL_CLASSES`; others raise ParityUnavailable."""
+    if class_name not in MODEL_CLASSES:
+        raise ParityUnavailable(
+            f"a Keras model of class {class_name} is not supported. Use Sequential or functional."
+        )
+    return sequential_graph(config) if class_name == "Sequential" else functional_graph(config)
+
+
+def needed(graph: KerasGraph, inputs: Sequence[str] = ()) -> list[KerasNode]:
+    """The nodes from which the outputs are computed: the inputs in the model's order first.
+
+    Masks are derived, not computed, so what computes them is left out.
+
+    Args:
+        graph: the model.
+        inputs: names of inputs that are kept even where no output is computed from them.
     """
+    by_name = {node.name: node for node in graph.nodes}
+    found, frontier = set(inputs), [name.split(":")[0] for name in graph.outputs]
+    while frontier:
+        name = frontier.pop()
+        if name not in found:
+            found.add(name)
+            frontier.extend(source.split(":")[0] for source in by_name[name].inputs)
+            if by_name[name].shares:
+                frontier.append(by_name[name].shares)
+    used = [name for name in graph.inputs if name in found]
+    inner = [node for node in graph.nodes if node.name in found.difference(used)]
+    if graph.outputs[0] in (node.name for node in inner) and len(graph.outputs) == 1:
+        inner.append(inner.pop([node.name for node in inner].index(graph.outputs[0])))
+    return [*(by_name[name] for name in used), *inner]
 
-    name: str
-    class_name: str
-    config: Mapping[str, Any]
-    inputs: tuple[str, ...]
-    constants: tuple[Any, ...] = ()
-    masks: tuple[str | None, ...] | None = None
-    module: str | None = None
+
+def sequential_graph(config: Mapping[str, Any]) -> KerasGraph:
+    """The graph of a Sequential model's config."""
+    nodes = sequential_nodes(config)
+    return KerasGraph(nodes=tuple(nodes), inputs=(nodes[0].name,), outputs=(nodes[-1].name,))
 
 
 def sequential_nodes(config: Mapping[str, Any]) -> list[KerasNode]:
@@ -49,92 +68,150 @@ def sequential_nodes(config: Mapping[str, Any]) -> list[KerasNode]:
         before = (nodes[-1].name,) if nodes else ()
         nodes.append(
             KerasNode(
-                name=settings["name"],
+                name=module_name(settings["name"]),
                 class_name=layer["class_name"],
                 config=settings,
                 inputs=before,
+                arguments=(TensorArgument(0),) if before else (),
                 module=layer.get("module"),
             )
         )
     return nodes
 
 
-def functional_nodes(config: Mapping[str, Any]) -> list[KerasNode]:
-    """The layers of a functional model's config, in an order in which they can be computed."""
-    return [_functional_node(layer) for layer in config["layers"]]
+Call: TypeAlias = tuple[str, int]
+"""A layer's name and the number of its call."""
 
 
-def input_names(config: Mapping[str, Any]) -> list[str]:
-    """Names of a functional model's inputs, in the order in which it takes them."""
-    return list(_references(config["input_layers"]))
+def functional_graph(config: Mapping[str, Any]) -> KerasGraph:
+    """The graph of a functional model's config.
+
+    Keras lists layers by depth, and their calls in the order in which they were made; neither is an
+    order of computation where a layer is called twice.
+
+    Raises:
+        ParityUnavailable: a call that we cannot make; the message names the layer.
+    """
+    layers = {layer["name"]: layer for layer in config["layers"]}
+    calls = {
+        (name, index): call
+        for name, layer in layers.items()
+        for index, call in enumerate(layer["inbound_nodes"] or [{"args": [], "kwargs": {}}])
+    }
+    names: dict[Call, str] = {}
+    taken = {module_name(name) for name in layers}
+    for name, index in _ordered(calls):
+        names[name, index] = _free_name(name, {*taken, *names.values()}, names)
+    # Among the outputs Keras counts a functional model's calls from 1: 0 is its own making.
+    ends = {
+        (name, index + (layers[name]["class_name"] in ("Functional", "Model"))): own
+        for (name, index), own in names.items()
+    }
+    return KerasGraph(
+        nodes=tuple(_functional_node(layers[call[0]], calls[call], call, names) for call in names),
+        inputs=tuple(_references(config["input_layers"], names)),
+        outputs=tuple(_references(config["output_layers"], ends)),
+    )
 
 
-def output_name(config: Mapping[str, Any]) -> str:
-    """Name of the layer whose output is a functional model's; raises where there are several."""
-    names = list(_references(config["output_layers"]))
-    if len(names) != 1:
-        raise ParityUnavailable(f"the model has {len(names)} outputs; one is supported.")
-    if ":" in names[0]:
-        raise ParityUnavailable(
-            f"the model's output is {names[0]!r}, not the first output of its layer. Only a first "
-            "one is supported; pass it through a layer such as Activation('linear')."
-        )
-    return names[0]
+def _ordered(calls: Mapping[Call, Any]) -> list[Call]:
+    """The calls, every one after those whose outputs it takes, and else as they stand."""
+    sources = {call: list(_sources(arguments)) for call, arguments in calls.items()}
+    done: dict[Call, None] = {}
+    for first in calls:
+        path = {first: None}
+        while path:
+            call = next(reversed(path))
+            waiting = [source for source in sources[call] if source not in done]
+            if not waiting:
+                done[call] = path.pop(call)
+            elif waiting[0] in path or waiting[0] not in calls:
+                raise ParityUnavailable(
+                    f"layer {call[0]!r} takes an output of call {waiting[0][1]} of "
+                    f"{waiting[0][0]!r}, which is not there before it."
+                )
+            else:
+                path[waiting[0]] = None
+    return list(done)
 
 
-def _references(value: Any) -> Iterator[str]:
-    """Layer names in a nest of ``[layer, call, output]``, dicts sorted by key as in Keras."""
+def _sources(value: Any) -> Iterator[Call]:
+    """The calls whose outputs occur in a serialized call."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            name, index, _ = value["config"]["keras_history"]
+            yield name, index
+        else:
+            yield from _sources(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _sources(part)
+
+
+def _free_name(layer: str, taken: Collection[str], named: Collection[Call]) -> str:
+    """The layer's own name for the call that is computed first, else that and a free number."""
+    number = sum(name == layer for name, _ in named) + 1
+    own = module_name(layer)
+    name = own if number == 1 else f"{own}_call_{number}"
+    while number > 1 and name in taken:
+        name += "_"
+    return name
+
+
+def _references(value: Any, names: Mapping[Call, str]) -> Iterator[str]:
+    """The outputs in a nest of ``[layer, call, output]``, dicts sorted by key as in Keras."""
     if isinstance(value, Mapping):
         for key in sorted(value):
-            yield from _references(value[key])
+            yield from _references(value[key], names)
     elif len(value) == 3 and isinstance(value[0], str):
-        yield _output(value, "the model")
+        yield _output(value, "the model", names)
     else:
         for part in value:
-            yield from _references(part)
+            yield from _references(part, names)
 
 
-def _functional_node(layer: Mapping[str, Any]) -> KerasNode:
-    name, calls = layer["name"], layer["inbound_nodes"]
-    if len(calls) > 1:
-        raise ParityUnavailable(f"layer {name!r} is called {len(calls)} times, not supported.")
-    arguments = calls[0] if calls else {"args": [], "kwargs": {}}
-    kwargs = dict(arguments["kwargs"])
+def _functional_node(
+    layer: Mapping[str, Any], arguments: Mapping[str, Any], call: Call, names: Mapping[Call, str]
+) -> KerasNode:
+    name, kwargs = layer["name"], dict(arguments["kwargs"])
     mask = kwargs.pop("mask", None)
-    states = kwargs.pop("initial_state", None)
+    states = kwargs.get("initial_state")
     if layer["class_name"] in RECURRENT_CLASSES:
         _check_states(name, arguments["args"], states)
-    for argument, value in kwargs.items():
-        if list(_tensor_sources(value, name)):
-            raise ParityUnavailable(f"layer {name!r}: a tensor as {argument} is not supported.")
-        if value not in (None, False):
-            raise ParityUnavailable(
-                f"layer {name!r} is called with {argument}={value!r}, not supported."
-            )
+    inputs: list[str] = []
+
+    def placed(value: Any) -> Any:
+        """The value with a `TensorArgument` for every tensor, which becomes an input."""
+        if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
+            inputs.append(_output(value["config"]["keras_history"], f"layer {name!r}", names))
+            return TensorArgument(len(inputs) - 1)
+        if isinstance(value, Mapping):
+            return {key: placed(part) for key, part in value.items()}
+        return [placed(part) for part in value] if isinstance(value, list | tuple) else value
+
+    own, owner = names[call], module_name(name)
     return KerasNode(
-        name=name,
+        name=own,
         class_name=layer["class_name"],
         config=layer["config"],
-        inputs=tuple(_tensor_sources([arguments["args"], states], name)),
-        constants=tuple(
-            value
-            for value in arguments["args"]
-            if value is not None and not list(_tensor_sources(value, name))
-        ),
-        masks=None if mask is None else tuple(_mask_sources(mask, name)),
+        arguments=tuple(placed(value) for value in arguments["args"]),
+        keywords={key: placed(value) for key, value in kwargs.items()},
+        inputs=tuple(inputs),
+        masks=None if mask is None else tuple(_mask_sources(mask, name, names)),
         module=layer.get("module"),
+        shares="" if own == owner else owner,
     )
 
 
 def _check_states(name: str, args: Sequence[Any], states: Any) -> None:
     """Raises for initial states that are no tensors of the model, and for a mask by position."""
     for part in states if isinstance(states, list | tuple) else [states]:
-        if part is not None and not list(_tensor_sources(part, name)):
+        if part is not None and not list(_sources(part)):
             raise ParityUnavailable(
                 f"layer {name!r} is called with initial_state={part!r}, not supported. Supported: "
                 "outputs of other layers and inputs of the model."
             )
-    tensors = [bool(list(_tensor_sources(value, name))) for value in args]
+    tensors = [bool(list(_sources(value))) for value in args]
     if (None in args and any(tensors[list(args).index(None) :])) or sum(tensors) > 2:
         last = len(tensors) - tensors[::-1].index(True)
         raise ParityUnavailable(
@@ -143,33 +220,22 @@ def _check_states(name: str, args: Sequence[Any], states: Any) -> None:
         )
 
 
-def _mask_sources(value: Any, layer: str) -> Iterator[str | None]:
+def _mask_sources(value: Any, layer: str, names: Mapping[Call, str]) -> Iterator[str | None]:
     """The source of each mask of a ``mask`` argument, None where there is none."""
     for part in value if isinstance(value, list | tuple) else [value]:
-        sources = list(_tensor_sources(part, layer))
-        if part is not None and len(sources) != 1:
-            raise ParityUnavailable(f"layer {layer!r}: its mask is no tensor of the model.")
-        yield sources[0] if sources else None
-
-
-def _tensor_sources(value: Any, layer: str) -> Iterator[str]:
-    """References to the outputs that occur in a serialized argument."""
-    if isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            yield _output(value["config"]["keras_history"], f"layer {layer!r}")
+        if part is None:
+            yield None
+        elif isinstance(part, Mapping) and part.get("class_name") == "__keras_tensor__":
+            yield _output(part["config"]["keras_history"], f"layer {layer!r}", names)
         else:
-            yield from _tensor_sources(list(value.values()), layer)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _tensor_sources(part, layer)
+            raise ParityUnavailable(f"layer {layer!r}: its mask is no tensor of the model.")
 
 
-def _output(history: Any, taker: str) -> str:
-    """The reference to an output of the only call of a layer."""
+def _output(history: Any, taker: str, names: Mapping[Call, str]) -> str:
+    """The reference to an output of a call."""
     source, node_index, tensor_index = history
-    if node_index:
+    if (source, node_index) not in names:
         raise ParityUnavailable(
-            f"{taker} takes an output of call {node_index} of {source!r}; only layers called once "
-            "are supported."
+            f"{taker} takes an output of call {node_index} of {source!r}, which is not there."
         )
-    return reference(source, tensor_index)
+    return reference(names[source, node_index], tensor_index)

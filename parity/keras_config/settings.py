@@ -1,5 +1,6 @@
 """Readers of Keras settings that are no plain numbers: each raises ValueError for what we lack."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -32,6 +33,37 @@ def one_or_two(value: Any) -> int | tuple[int, int]:
         return _integer(value)
     first, second = value
     return _integer(first), _integer(second)
+
+
+def pairs(value: Any) -> Any:
+    """What stands before and after along two axes: numbers and pairs of them, in any nesting."""
+    if not isinstance(value, list | tuple):
+        return _integer(value)
+    first, second = value
+    return one_or_two(first), one_or_two(second)
+
+
+def axes(value: Any) -> int | tuple[int, ...]:
+    """An axis, or several in the order in which Keras sorts them."""
+    if isinstance(value, list | tuple) and len(value) > 1:
+        return tuple(sorted(_integer(one) for one in value))
+    return one_size(value)
+
+
+def numbers(value: Any) -> Any:
+    """A number, or an array of them as nested tuples."""
+    if isinstance(value, dict) and value.get("class_name") == "__numpy__":
+        value = value["config"]["value"]
+    if isinstance(value, list | tuple):
+        return tuple(numbers(part) for part in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    return value
+
+
+def optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A reader that leaves None as it is."""
+    return lambda value: None if value is None else read(value)
 
 
 def optional_number(value: Any) -> float | None:

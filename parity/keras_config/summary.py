@@ -4,7 +4,14 @@ from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import LayerSpec
 from parity.keras_config.core import CHANNELS_LAST, same_names
 from parity.keras_config.entry import KerasLayer
-from parity.keras_config.settings import integers, one_or_two, one_size, optional_number
+from parity.keras_config.settings import (
+    axes,
+    integers,
+    one_or_two,
+    one_size,
+    optional,
+    optional_number,
+)
 
 
 def _global_pooling(spec: type[LayerSpec], uses_mask: bool) -> KerasLayer:
@@ -26,7 +33,7 @@ def _pooling(spec: type[LayerSpec]) -> KerasLayer:
         required=CHANNELS_LAST,
         readers={
             "pool_size": one_size,
-            "strides": lambda value: None if value is None else one_size(value),
+            "strides": optional(one_size),
         },
         mask="drops",
     )
@@ -62,7 +69,7 @@ SUMMARY_LAYERS = (
         spec=specs.LayerNormalization,
         fields=NORMALIZATION,
         required={"rms_scaling": (False,)},
-        readers={"axis": one_size},
+        readers={"axis": axes},
     ),
     KerasLayer(name="Activation", spec=specs.Activation, fields=same_names("activation")),
     KerasLayer(

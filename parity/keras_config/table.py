@@ -1,15 +1,17 @@
 """Every layer's entry: a spec becomes a Keras layer config, and back, without Keras."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from birnn_lightning.nn.specs import (
     Bidirectional,
+    Custom,
     LayerSpec,
     Recurrent,
     RecurrentStack,
     TimeDistributed,
 )
+from birnn_lightning.nn.specs.custom import CUSTOM_LAYERS, settings_of
 from parity.keras_config.entry import MaskRule, check_settings, kept_settings, serialized
 from parity.keras_config.other import OTHER_LAYERS
 from parity.keras_config.penalties import leave_out, read_penalty
@@ -22,6 +24,8 @@ from parity.keras_config.recurrent import (
 from parity.results import ParityUnavailable
 
 BY_KERAS_NAME = {entry.name: entry for entry in OTHER_LAYERS}
+STANDARD_CLASSES = frozenset({*BY_KERAS_NAME, *RECURRENT_CLASSES, "TimeDistributed"})
+"""Keras's classes of layers that we have."""
 BY_SPEC = {entry.spec: entry for entry in OTHER_LAYERS}
 
 
@@ -43,6 +47,8 @@ def serialized_layer(spec: LayerSpec) -> dict[str, Any]:
 
 def mask_rule(class_name: str, config: Mapping[str, Any]) -> MaskRule:
     """What becomes of the masks that come to a supported Keras layer."""
+    if class_name in CUSTOM_LAYERS:
+        return CUSTOM_LAYERS[class_name].mask
     if class_name in RECURRENT_CLASSES:
         settings = config["layer"]["config"] if class_name == "Bidirectional" else config
         return "passes" if settings.get("return_sequences") else "drops"
@@ -51,23 +57,32 @@ def mask_rule(class_name: str, config: Mapping[str, Any]) -> MaskRule:
 
 def uses_mask(class_name: str, config: Mapping[str, Any]) -> bool:
     """Whether what a supported Keras layer computes depends on the masks that come to it."""
-    if class_name == "TimeDistributed":
-        inner = config["layer"]
-        return uses_mask(inner["class_name"], inner["config"])
+    if class_name in CUSTOM_LAYERS:
+        return CUSTOM_LAYERS[class_name].uses_mask
     return class_name in RECURRENT_CLASSES or BY_KERAS_NAME[class_name].uses_mask
 
 
-def layer_spec(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
+def layer_spec(
+    class_name: str, config: Mapping[str, Any], read_inner: Callable[..., LayerSpec] | None = None
+) -> LayerSpec:
     """The spec of a Keras layer.
+
+    Args:
+        class_name: the Keras class.
+        config: its settings.
+        read_inner: reads the layer inside a wrapper, from its class name and settings; default:
+            this function, which knows no models.
 
     Raises:
         ParityUnavailable: a layer or a setting that is not supported; the message names it.
         ValueError: settings that do not go together.
     """
+    if class_name in CUSTOM_LAYERS:
+        return Custom(class_name=class_name, settings=settings_of(config))
     if class_name in RECURRENT_CLASSES:
         return recurrent_spec(class_name, config)
     if class_name == "TimeDistributed":
-        return _time_distributed(config)
+        return _time_distributed(config, read_inner or layer_spec)
     entry = BY_KERAS_NAME.get(class_name)
     if entry is None:
         raise ParityUnavailable(
@@ -77,11 +92,13 @@ def layer_spec(class_name: str, config: Mapping[str, Any]) -> LayerSpec:
     return entry.from_config(config)
 
 
-def _time_distributed(config: Mapping[str, Any]) -> TimeDistributed:
+def _time_distributed(
+    config: Mapping[str, Any], read_inner: Callable[..., LayerSpec]
+) -> TimeDistributed:
     check_settings("TimeDistributed", config, ("layer", ACTIVITY))
     inner = _without_activity(config["layer"])
     return TimeDistributed(
-        layer=layer_spec(inner["class_name"], inner["config"]),
+        layer=read_inner(inner["class_name"], inner["config"]),
         activity_regularizer=(
             read_penalty(config, ACTIVITY, "TimeDistributed") if ACTIVITY in config else None
         ),

@@ -14,7 +14,7 @@ def layer(name, class_name, *args, **config):
     return {
         "name": name,
         "class_name": class_name,
-        "config": {"name": name, **config},
+        "config": {"name": name, "trainable": True, **config},
         "inbound_nodes": [{"args": arguments, "kwargs": kwargs}] if args else [],
     }
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import LayerSpec, Shape
+from tests.parity.spatial_samples import EACH_STEP, IMAGE_LAYERS, LENGTHS, SCALES
 
 BATCH, TIME, FEATURE, OTHER, STEPS = 2, 7, 3, 5, 4
 SEQUENCE = (TIME, FEATURE)
@@ -179,7 +180,11 @@ SUMMARIES = {
     "RepeatVector": _one(specs.RepeatVector(n=3), (FEATURE,), masked=False),
     "Masking": _one(specs.Masking(), masked=False),
 }
-LAYERS = {**CONVOLUTIONS, **POOLINGS, **ELEMENTWISE, **SUMMARIES}
+OF_SPACE = {
+    name: _one(layer, shape) for name, (layer, shape) in {**IMAGE_LAYERS, **LENGTHS}.items()
+}
+SCALING = {name: _one(layer, shape) for name, (layer, shape) in SCALES.items()}
+LAYERS = {**CONVOLUTIONS, **POOLINGS, **ELEMENTWISE, **SUMMARIES, **OF_SPACE, **SCALING}
 INNER = {
     "Dense": (specs.Dense(units=OTHER), SEQUENCE),
     "Conv1D": (specs.Conv1D(filters=OTHER, kernel_size=3), (TIME, STEPS, FEATURE)),
@@ -188,6 +193,7 @@ INNER = {
     "LayerNormalization": (specs.LayerNormalization(), SEQUENCE),
     "BatchNormalization": (specs.BatchNormalization(momentum=0.6), SEQUENCE),
     "GlobalMaxPooling1D": (specs.GlobalMaxPooling1D(), (TIME, STEPS, FEATURE)),
+    **EACH_STEP,
 }
 DISTRIBUTED = {
     name: _one(specs.TimeDistributed(layer=layer), shape) for name, (layer, shape) in INNER.items()

@@ -1,5 +1,6 @@
 """Random recurrent layers, random masks, and random layers that may stand around them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -123,20 +124,40 @@ def same_length_layers(size: int) -> st.SearchStrategy[LayerSpec]:
                 specs.ELU(alpha=0.75),
                 specs.PReLU(shared_axes=(1,)),
                 specs.ReLU(max_value=0.75, negative_slope=0.125),
+                specs.Rescaling(scale=0.75, offset=-0.25),
+                specs.Normalization(),
+                specs.GroupNormalization(groups=-1),
+                specs.RMSNormalization(),
+                specs.Identity(),
+                specs.AlphaDropout(rate=0.25),
+                specs.ActivityRegularization(l2=0.25),
             )
         ),
     )
 
 
+POOLINGS = (specs.MaxPooling1D, specs.AveragePooling1D)
+LENGTHS: dict[Any, Callable[[int, int], LayerSpec]] = {
+    specs.ZeroPadding1D: lambda size, _: specs.ZeroPadding1D(padding=(size, 1)),
+    specs.Cropping1D: lambda size, time: specs.Cropping1D(cropping=(min(size, time - 1), 0)),
+    specs.UpSampling1D: lambda size, _: specs.UpSampling1D(size=size),
+}
+"""Layers that change a length, from a size and the length."""
+
+
 @st.composite
 def window_layers(draw: Draw, time: int) -> LayerSpec:
-    """Convolutions and poolings that leave at least one step."""
+    """Convolutions, poolings and paddings that leave at least one step."""
     window = draw(st.integers(1, 3))
     padding = draw(st.sampled_from(("valid", "same"))) if time >= window else "same"
     strides = draw(st.integers(1, 2))
-    kind = draw(st.sampled_from((specs.MaxPooling1D, specs.AveragePooling1D, specs.Conv1D)))
-    if kind is not specs.Conv1D:
+    kind = draw(st.sampled_from((*POOLINGS, specs.Conv1D, specs.SeparableConv1D, *LENGTHS)))
+    if kind in POOLINGS:
         return kind(pool_size=window, strides=strides, padding=padding)
+    if kind in LENGTHS:
+        return LENGTHS[kind](min(window, 2), time)
+    if kind is specs.SeparableConv1D:
+        return kind(filters=draw(SIZES), kernel_size=window, strides=strides, padding=padding)
     return specs.Conv1D(
         filters=draw(SIZES),
         kernel_size=window,

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import LayerSpec, ModelSpec, Node, reference
-from birnn_lightning.nn.specs.windows import output_time
 from parity.suite.layer_cases import LayerCase
 from tests.parity.layer_strategies import (
     BOOLEANS,
@@ -93,9 +92,7 @@ class Draft:
             self.add(self.draw(same_length_layers(size)), self.last)
         elif kind == "window":
             layer = self.draw(window_layers(steps))
-            span = getattr(layer, "span", getattr(layer, "pool_size", 0))
-            strides, padding = layer.strides, layer.padding  # type: ignore[attr-defined]
-            time = output_time("", steps, span, strides, padding)
+            time = layer.output_shape((steps, size))[0]
             assert time is not None
             self.add(layer, self.last, time=time)
         elif kind == "input":  # such as a decoder's

@@ -12,7 +12,7 @@ from parity import (
     compare,
     from_keras,
 )
-from parity.comparison import hardest_rows
+from parity.output_rows import hardest_rows
 from parity.suite.cases import Case, quick_cases
 from parity.suite.mutants import MUTANTS
 from tests.parity.comparison_samples import features, shifted

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from parity.forms import SAME, STACKED, SUMMED, TRANSPOSED, Form
+from parity.forms import KERNEL, SAME, STACKED, SUMMED, TRANSPOSED, Form
 from parity.layout import KERAS_GATES, permute_gates
 
 SIZE = st.integers(1, 7)
 SHAPES = {
     SAME: st.lists(SIZE, min_size=1, max_size=3).map(tuple),
     TRANSPOSED: st.lists(SIZE, min_size=2, max_size=3).map(tuple),
+    KERNEL: st.lists(SIZE, min_size=3, max_size=4).map(tuple),
     SUMMED: st.tuples(SIZE),
     STACKED: st.tuples(st.just(2), SIZE),
 }

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from birnn_lightning import BiGRUClassifier, BiLSTMClassifier
-from parity.comparison import HARDEST, float64_reference, hardest_rows
+from parity.comparison import float64_reference
 from parity.inputs import random_inputs
+from parity.output_rows import HARDEST, hardest_rows
 from parity.suite.cases import Case
 from parity.tolerance import float64_bound, inner_roundings, rounding_bound, scale_of
 

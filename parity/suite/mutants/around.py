@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from birnn_lightning.nn import layers
-from birnn_lightning.nn.layers import convolution, normalization, pooling, regularization
+from birnn_lightning.nn.layers import normalization, pooling, regularization, space
 from birnn_lightning.nn.masks import Masked
 from parity.suite.layer_cases import LayerCase
 from parity.suite.mutants.mutant import AROUND, Mutant, Patch, attribute
@@ -76,10 +76,9 @@ def centred(_: int, span: int, strides: int, padding: str) -> tuple[int, int]:
     return (span // 2, span - 1 - span // 2) if padding != "valid" else (0, 0)
 
 
-def padding_counts(layer: Any, given: Masked) -> Masked:
+def padding_counts(layer: Any, values: Tensor) -> Tensor:
     """The mean of a window at the edge is that of the zeros beyond it too."""
-    padded = layer.padded(given.values, 0)
-    return Masked(functional.avg_pool1d(padded, layer.size, layer.strides).transpose(1, 2))
+    return functional.avg_pool1d(layer.padded(values, 0), layer.spec.sizes, layer.spec.steps)
 
 
 def mutant(name: str, change: str, case: LayerCase, patch: Patch, *says: str) -> Mutant:
@@ -136,13 +135,13 @@ MUTANTS = (
         "causal convolution sees the future",
         "padding stands on both sides",
         AROUND["Conv1D causal, inference"],
-        attribute(convolution, "padding_amounts", centred),
+        attribute(space, "padding_amounts", centred),
     ),
     mutant(
         "average pooling of padding",
         "zeros beyond the edge count",
         AROUND["AveragePooling1D same, inference"],
-        attribute(pooling.AveragePooling1D, "forward", padding_counts),
+        attribute(pooling.AveragePooling1D, "pooled", padding_counts),
     ),
     mutant(
         "product for average",
