@@ -27,13 +27,34 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         with open(target, "w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
-    target = target.resolve()
+    with (
+        replacement(target) as temporary,
+        open(temporary, "x", encoding="utf-8", newline="\n") as stream,
+    ):
+        yield stream
+
+
+@contextmanager
+def replacement(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A new name in the folder of ``path``; the file written there takes the place of ``path``.
+
+    As `replacing` does, for what a library writes by name. Nothing is replaced, and nothing is left
+    behind, unless the block ends well.
+
+    Args:
+        path: of a regular file, or of none.
+
+    Raises:
+        OSError: the folder cannot be created or written, or ``path`` is a folder or a device.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        raise OSError(f"{path} is no regular file, so it cannot be written. Give another path.")
     target.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile: its 0600 mode would survive the rename, and a report is for others to read.
     temporary = target.parent / f".{target.name[:80]}.{secrets.token_hex(6)}.tmp"
     try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as stream:
-            yield stream
+        yield temporary
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

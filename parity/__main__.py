@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from parity.accuracy.settings import Settings
 from parity.accuracy.settings import add_command as add_compare
+from parity.commands.options import add_convert, add_inspect
 from parity.results import ParityUnavailable
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -69,6 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
     power.add_argument("--json", metavar="FILE", help="also write the table as JSON")
     _add_train(commands)
     add_compare(commands, default_jobs=os.cpu_count() or 1)
+    add_convert(commands)
+    add_inspect(commands)
     commands.add_parser("layout", help="print the weight table between torch and Keras")
     quickstart = commands.add_parser(
         "quickstart",
@@ -130,6 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from parity.accuracy.compare import run_compare
 
             passed = run_compare(Settings.from_options(options))
+        elif options.command == "convert":
+            from parity.commands.convert import run_convert
+
+            passed = run_convert(options)
+        elif options.command == "inspect":
+            from parity.commands.inspect import run_inspect
+
+            passed = run_inspect(options)
         elif options.command == "layout":
             from parity.layout_page import layout_table
 

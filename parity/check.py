@@ -9,8 +9,10 @@ from pathlib import Path
 from birnn_lightning.cli.training import datamodule_of_checkpoint
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.module import SequenceClassifier
+from parity.commands.source import read_source
+from parity.commands.source_check import compare_with_source
 from parity.comparison import compare
-from parity.convert import from_keras, to_keras
+from parity.convert import to_keras
 from parity.report import markdown, parity_table, write_html, write_json, write_junit
 from parity.results import ParityReport, ParityUnavailable
 from parity.suite.grids import grid
@@ -43,22 +45,19 @@ def check_model(path: str, examples: int | None) -> ParityReport:
     """Compares a trained model with its Keras twin.
 
     Args:
-        path: a ``.ckpt`` of ours, or a Keras file.
+        path: a ``.ckpt`` or ``.safetensors`` of ours, or a Keras file.
         examples: how many of the test examples of the model's own data; None for random inputs.
 
     Raises:
         ParityUnavailable: the file cannot be read, or there is no data.
     """
     name = Path(path).name
-    if Path(path).suffix != ".ckpt":
-        from parity import keras_model
-
-        theirs = keras_model.load(path)
-        return compare(from_keras(theirs), theirs, case=name)
-    try:
-        model = SequenceClassifier.load_from_checkpoint(path)
-    except (ValueError, OSError) as error:
-        raise ParityUnavailable(str(error)) from None
+    source = read_source(path)
+    model = source.classifier
+    if source.keras_file is not None:
+        how, report = compare_with_source(path, source, model)
+        print(how)
+        return report
     if examples is None:
         return compare(model, to_keras(model), case=name)
     batch = test_examples(path, model, examples)

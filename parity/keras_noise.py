@@ -38,7 +38,7 @@ def noise_shared(
         cells = getattr(part.cell, "cells", [part.cell])
         for level, (cell, cell_spec) in enumerate(zip(cells, recurrent.cells, strict=True)):
             _share_with_cell(cell, cell_spec, f"{direction}.{level}", partial(source, name))
-    kept = RANDOM.dropout, RANDOM.normal
+    kept = RANDOM.dropout, RANDOM.normal, RANDOM.uniform
     # TimeDistributed calls its layer step by step; ours draws for all steps at once.
     steps = count() if isinstance(spec, specs.TimeDistributed) else None
 
@@ -69,11 +69,14 @@ def noise_shared(
         drawn = deviates("normal", tuple(int(size) for size in shape))
         return keras.ops.cast(mean + stddev * drawn, dtype)
 
-    RANDOM.dropout, RANDOM.normal = dropout, normal
+    def uniform(shape: Sequence[int], *_: Any, **__: Any) -> Any:
+        return deviates("dropout", tuple(int(size) for size in shape))
+
+    RANDOM.dropout, RANDOM.normal, RANDOM.uniform = dropout, normal, uniform
     try:
         yield
     finally:
-        RANDOM.dropout, RANDOM.normal = kept
+        RANDOM.dropout, RANDOM.normal, RANDOM.uniform = kept
 
 
 def _directions(layer: Any, spec: LayerSpec) -> list[tuple[str, Any, Any]]:

@@ -20,6 +20,7 @@ examples:
   birnn fit
   birnn fit --model BiGRUClassifier --model.hidden_size 128 --trainer.max_epochs 20
   birnn fit -c configs/imdb.yaml --data.train_files reviews.tsv
+  birnn fit --model.pretrained model.ckpt --data TextDataModule --data.train_files reviews.tsv
   birnn fit --ckpt_path runs/bilstm-digits/version_0/checkpoints/last.ckpt
   birnn test --ckpt_path runs/bilstm-digits/version_0/checkpoints/best.ckpt
   birnn predict --ckpt_path best.ckpt "a wonderful film"

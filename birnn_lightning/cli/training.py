@@ -7,7 +7,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,16 +14,18 @@ import yaml
 from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 import birnn_lightning.data  # noqa: F401  (makes the data modules known by name)
 from birnn_lightning.callbacks import KerasEarlyStopping, RandomState
 from birnn_lightning.cli.errors import OneLineErrors, mistakes_in_one_line
+from birnn_lightning.cli.records import last_checkpoints, run_loggers, run_name
 from birnn_lightning.cli.summary import fit_summary, test_summary
 from birnn_lightning.cli.tensorboard import keep_tensorboard_from_tensorflow
 from birnn_lightning.data.datamodule import ClassificationDataModule
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.presets import BidirectionalClassifier
+from birnn_lightning.pretrained import PretrainedClassifier, match_data
 
 DEFAULTS: dict[str, Any] = {
     "model": {"class_path": "birnn_lightning.BiLSTMClassifier"},
@@ -52,7 +53,11 @@ def run_training(command: str, arguments: Sequence[str]) -> None:
     """Runs ``fit``, ``validate`` or ``test`` with command-line arguments."""
     keep_tensorboard_from_tensorflow()
     silence_advertisements()
-    arguments = [*settings_of_checkpoint(command, arguments), *arguments]
+    arguments = [
+        *settings_of_checkpoint(command, arguments),
+        *class_of_pretrained(arguments),
+        *arguments,
+    ]
     # LightningCLI warns about arguments beside a foreign sys.argv, and starts more of its path.
     saved, sys.argv = sys.argv, [sys.argv[0], command, *arguments]
     try:
@@ -102,6 +107,19 @@ def settings_of_checkpoint(command: str, arguments: Sequence[str]) -> list[str]:
         return ["--config", str(run_config(path))]
     data = data_settings(path)
     return ["--data", json.dumps(data)] if data else []
+
+
+def class_of_pretrained(arguments: Sequence[str]) -> list[str]:
+    """Arguments that name the class which ``--model.pretrained`` belongs to."""
+    if _option(arguments, "--model.pretrained") is None:
+        return []
+    named = _option(arguments, "--model")
+    if named is not None and not named.endswith(PretrainedClassifier.__name__):
+        raise ValueError(
+            f"--model.pretrained takes the model from its file, so --model {named} has no place. "
+            "Leave one of the two out."
+        )
+    return ["--model", f"{PretrainedClassifier.__module__}.{PretrainedClassifier.__name__}"]
 
 
 def run_config(checkpoint: str) -> Path:
@@ -188,7 +206,10 @@ class TrainingCLI(LightningCLI):
                 raise ValueError(f"birnn {self.subcommand} needs --ckpt_path, the trained model.")
             if issubclass(model_class, BidirectionalClassifier):
                 kwargs = sized_for(self.datamodule, kwargs)
-            return model_class(*args, **kwargs)
+            model = model_class(*args, **kwargs)
+            if isinstance(model, PretrainedClassifier):
+                rank_zero_only(print)(match_data(model, self.datamodule), end="")
+            return model
 
     def _load_model(self, path: str) -> SequenceClassifier:
         """The checkpoint's model; its preprocessing also encodes the data."""
@@ -249,18 +270,6 @@ class TrainingCLI(LightningCLI):
             print(test_summary(self.model))
 
 
-def last_checkpoints() -> list[ModelCheckpoint]:
-    """Two that keep ``last.ckpt``: at the end of every epoch, and every ten minutes inside it.
-
-    Not ``save_last``, which in Lightning 2.6 saves only when there is a new best.
-    """
-    settings: dict[str, Any] = {"filename": "last", "enable_version_counter": False}
-    return [
-        ModelCheckpoint(**settings, every_n_epochs=1, save_on_train_epoch_end=True),
-        ModelCheckpoint(**settings, train_time_interval=timedelta(minutes=10)),
-    ]
-
-
 def sized_for(datamodule: LightningDataModule, settings: dict[str, Any]) -> dict[str, Any]:
     """Model settings completed by what the data need; the user's own settings win."""
     if not isinstance(datamodule, ClassificationDataModule):
@@ -271,20 +280,6 @@ def sized_for(datamodule: LightningDataModule, settings: dict[str, Any]) -> dict
     if settings.get("num_classes") is not None:
         missing.discard("task")
     return settings | {name: value for name, value in sizes.items() if name in missing}
-
-
-def run_name(model: SequenceClassifier, datamodule: LightningDataModule) -> str:
-    """``bilstm-digits`` for a bidirectional LSTM on a DigitsDataModule."""
-    layers = list(model.recurrent_layers.values())
-    cell = layers[0].cell_name if layers else "classifier"
-    return f"{cell}-{type(datamodule).__name__.removesuffix('DataModule')}".lower()
-
-
-def run_loggers(root: Path, name: str) -> list[Logger]:
-    """CSV and TensorBoard logs in the next free folder ``root/name/version_N``."""
-    taken = [path.name.removeprefix("version_") for path in (root / name).glob("version_*")]
-    version = max((int(number) + 1 for number in taken if number.isdigit()), default=0)
-    return [logger(root, name=name, version=version) for logger in (CSVLogger, TensorBoardLogger)]
 
 
 def silence_advertisements() -> None:

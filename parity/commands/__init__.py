@@ -1,0 +1,1 @@
+"""Commands of the program `birnn-parity` that work on model files."""
