@@ -152,14 +152,13 @@ class SequenceClassifier(SupervisedModule):
         Raises:
             ValueError: the model has several outputs, so that there is no one loss.
         """
-        outputs = self.masked_outputs(inputs, lengths, mask)
-        if len(outputs) > 1:
+        logits, *others = self.masked_outputs(inputs, lengths, mask)
+        if others:
             raise ValueError(
-                f"the model has {len(outputs)} outputs ({', '.join(self.spec.outputs)}); training "
+                f"the model has {len(self.spec.outputs)} outputs ({', '.join(self.spec.outputs)}); training "
                 "and evaluation need one. Take spec.with_output(name), or parity.from_keras(path, "
                 "output=name)."
             )
-        logits = outputs[0]
         return (
             logits._replace(values=logits.values.squeeze(-1)) if self.task == "binary" else logits
         )

@@ -97,7 +97,15 @@ def copied(model: keras.Model, dtype: str, trainable: bool | None = None) -> ker
     if not clone.built:
         clone.build(model.input_shape)
     clone.set_weights([np.asarray(array, dtype) for array in model.get_weights()])
+    _take_statistics(clone)
     return clone
+
+
+def _take_statistics(model: keras.Model) -> None:
+    """A Normalization computes with copies of its variables, made when it is built or loaded."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
 def _changed_config(config: Any, changes: Mapping[str, Any], dtype: str) -> Any:
@@ -245,9 +253,7 @@ def write_variables(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
             )
     for path, variable in variables.items():
         variable.assign(arrays[path])
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with copies of its variables
+    _take_statistics(model)
 
 
 @float64_kept()

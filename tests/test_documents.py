@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from parity.keras_config.operations import OPERATIONS
 from parity.layout_page import layout_table
 from parity.suite.defects import defects_table
+from tests.parity.keras_files import handled
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -72,3 +74,15 @@ def test_readme_links_lead_somewhere():
     assert targets
     for target in targets:
         assert (ROOT / target).exists(), target
+
+
+def test_the_table_of_keras_files_is_the_tests_own():
+    page = (ROOT / "docs/keras-files.md").read_text(encoding="utf-8")
+    assert handled.table() in page
+    for one in handled.HANDLED:
+        file, function = one.test.split("::")
+        assert f"def {function}(" in (ROOT / "tests/parity" / file).read_text(encoding="utf-8"), one
+    listed = re.findall(
+        r"`(\w+)`", page[page.index("- **Operations**") : page.index("- **Strings**")]
+    )
+    assert listed[-len(OPERATIONS) :] == sorted(OPERATIONS)

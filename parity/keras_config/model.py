@@ -72,13 +72,11 @@ def task_of(spec: ModelSpec) -> Task:
 
 
 def _check_inputs(graph: KerasGraph, masks: Sequence[str]) -> None:
-    """Raises unless the model takes what it computes from, then perhaps a mask."""
-    used = [node.name for node in needed(graph) if node.class_name == "InputLayer"]
-    if [*used, *masks] != list(graph.inputs) or len(masks) > 1:
+    """Raises unless at most one input is a mask, the last one."""
+    if len(masks) > 1 or (masks and masks[0] != graph.inputs[-1]):
         raise ParityUnavailable(
-            f"the model takes {', '.join(graph.inputs)}; it computes from {', '.join(used)}, and "
-            f"{', '.join(masks) or 'no input'} is a mask. Supported: the inputs that it computes "
-            "from, then at most one mask."
+            f"the model takes {', '.join(graph.inputs)}; of these {', '.join(masks)} is a mask. "
+            "Supported: any number of inputs, then at most one mask."
         )
 
 
@@ -103,7 +101,7 @@ def _precision(nodes: Sequence[KerasNode]) -> str:
 def _policies(config: Mapping[str, Any]) -> Iterator[str]:
     """Names of the dtype policies of a layer and of those inside it."""
     for key, value in config.items():
-        if key == "dtype" and value is not None:
+        if key == "dtype" and value is not None and "layers" not in config:  # a model has none
             is_name = isinstance(value, str)
             yield value if is_name else value["config"].get("name", value["class_name"])
         elif key in ("layer", "backward_layer", "cell") and value:

@@ -203,4 +203,4 @@ def _fits(slot: Slot, name: str, known: frozenset[str]) -> bool:
     if named and named[-1] not in slot.places[0].layers:
         return False
     is_new = slot.places[0].weight_form is None and variable in VARIABLES
-    return not is_new or variable == slot.places[0].variable
+    return not is_new or variable == slot.places[0].variable.removeprefix("adapt_")

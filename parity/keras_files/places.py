@@ -19,7 +19,7 @@ INNER: Mapping[str, tuple[str, ...]] = {
     "cell": ("cell",),
 }
 """Where a layer's config describes the layer that it has as an attribute; the first that is set."""
-NOT_TRAINED = frozenset({"moving_mean", "moving_variance", "mean", "variance"})
+NOT_TRAINED = frozenset({"moving_mean", "moving_variance", "adapt_mean", "adapt_variance"})
 
 
 @dataclass(frozen=True, kw_only=True)

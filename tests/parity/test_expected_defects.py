@@ -1,5 +1,7 @@
 """What a defect of Keras is expected to break, and what it is not."""
 
+from typing import Any
+
 from birnn_lightning.nn.specs import (
     Bidirectional,
     Dense,
@@ -12,7 +14,7 @@ from birnn_lightning.nn.specs import (
 from parity.suite.defects import expected_exception
 from parity.suite.layer_cases import LayerCase
 
-KEPT = {"return_sequences": True, "return_state": True}
+KEPT: dict[str, Any] = {"return_sequences": True, "return_state": True}
 
 
 def case_of(*last: Node) -> LayerCase:

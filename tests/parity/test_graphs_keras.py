@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import parity
+from birnn_lightning.data.batch import Batch
 from birnn_lightning.nn.specs import Operation, Submodel
 
 pytestmark = pytest.mark.tensorflow
@@ -161,7 +163,7 @@ def test_one_output_of_several_is_trained():
     ours = parity.from_keras(model)
     features = np.random.default_rng(1).standard_normal((BATCH, TIME, FEATURES)).astype("float32")
     with pytest.raises(ValueError, match="the model has 3 outputs"):
-        ours.training_step((features, np.zeros(BATCH), None, None), 0)
+        ours.training_step(Batch(torch.from_numpy(features), torch.zeros(BATCH)), 0)
     one = parity.from_keras(model, output="kind")
     assert one.task == "binary"
     assert one.predict(features).shape == (BATCH, 1)

@@ -165,17 +165,10 @@ def test_a_layer_that_is_computed_from_itself_is_refused():
         spec_of(entry("series"), lstm("a", "b"), lstm("b", "a"))
 
 
-@pytest.mark.parametrize(
-    ("inputs", "given"),
-    [
-        pytest.param(["valid", "series"], "valid, series", id="mask first"),
-        pytest.param(["series", "valid", "unused"], "series, valid, unused", id="unused"),
-        pytest.param(["unused", "series", "valid"], "unused, series, valid", id="unused first"),
-    ],
-)
-def test_inputs_in_another_order_or_unused_are_refused(inputs, given):
+@pytest.mark.parametrize("inputs", [["valid", "series"], ["series", "valid", "unused"]], ids=str)
+def test_a_mask_that_is_not_the_last_input_is_refused(inputs):
     with pytest.raises(
-        ParityUnavailable, match=f"the model takes {given}; it computes from series"
+        ParityUnavailable, match=f"the model takes {', '.join(inputs)}; of these valid is a mask"
     ):
         spec_of(
             entry("series"),

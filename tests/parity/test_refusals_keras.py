@@ -70,14 +70,6 @@ def with_mask(apply, reverse=False):
     return build
 
 
-def two_inputs(apply):
-    def build():
-        first, second = entry(), keras.Input((None, 3), name="second")
-        return keras.Model([first, second], apply(first, second))
-
-    return build
-
-
 MODELS = {
     "Lambda": (lambda: of_series(lambda x: L.LSTM(5)(L.Lambda(lambda v: v)(x))), "class Lambda"),
     "custom layer": (lambda: of_series(lambda x: L.LSTM(5)(Doubling()(x))), "class Doubling"),
@@ -156,17 +148,13 @@ MODELS = {
         lambda: keras.Sequential([keras.Input((None, 3), dtype="int32", name="n"), L.GRU(5)]),
         "input 'n': dtype 'int32'",
     ),
-    "unused input": (
-        two_inputs(lambda first, second: L.GRU(5)(first)),
-        "the model takes series, second; it computes from series",
-    ),
     "mask on the second layer alone": (
         with_mask(lambda x, mask: L.GRU(5)(sequence(x), mask=mask)),
         "layer 'first' has a mask",
     ),
     "mask before the features": (
         with_mask(lambda x, mask: L.GRU(5)(x, mask=mask), reverse=True),
-        "the model takes valid, series; it computes from series, and valid is a mask",
+        "the model takes valid, series; of these valid is a mask",
     ),
     "mask by position": (
         with_mask(lambda x, mask: L.GRU(5, name="last")(x, None, mask)),

@@ -1,5 +1,7 @@
 """Real float32 errors of both frameworks stay below the bound, which is not absurdly loose."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -110,7 +112,7 @@ def test_a_stack_whose_small_states_selu_rounds_passes():
 def test_what_cancels_inside_a_step_is_explained():
     """Keras's error is more than moved weights explain; every operation's rounding explains it."""
     rnn = Recurrent(cell="rnn", hidden_size=4, use_bias=False)
-    gated = {"reset_after": False, "dropout": 0.25, "recurrent_dropout": 0.25}
+    gated: dict[str, Any] = {"reset_after": False, "dropout": 0.25, "recurrent_dropout": 0.25}
     lower = RecurrentStack(
         cells=(
             rnn,
@@ -119,7 +121,11 @@ def test_what_cancels_inside_a_step_is_explained():
         ),
         return_sequences=True,
     )
-    sequences = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
+    sequences: dict[str, Any] = {
+        "return_sequences": True,
+        "return_state": True,
+        "zero_output_for_mask": True,
+    }
     forward = RecurrentStack(
         cells=(
             rnn,
@@ -131,7 +137,11 @@ def test_what_cancels_inside_a_step_is_explained():
     )
     backward = Recurrent(cell="rnn", hidden_size=1, **sequences)
     upper = Bidirectional(forward=forward, backward=backward, merge_mode="sum")
-    kept = {"return_sequences": True, "stateful": True, "zero_output_for_mask": True}
+    kept: dict[str, Any] = {
+        "return_sequences": True,
+        "stateful": True,
+        "zero_output_for_mask": True,
+    }
     last = Bidirectional(
         forward=Recurrent(cell="lstm", hidden_size=3, go_backwards=True, **kept),
         backward=Recurrent(

@@ -1,14 +1,14 @@
-"""A model of Keras 2 is built again by Keras 3 from its normalised config, with its weights."""
+"""A model of Keras 2 is saved, and read from its file without any Keras."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import keras
 import numpy as np
-from keras.src.models.functional import Functional
 
-import parity.keras_model  # noqa: F401  (registers the functions that are ours alone)
 from parity.keras_config.legacy import NormalizedModel, normalized_model
+from parity.keras_files.reading import read_keras
 
 DTYPE = "float64"
 
@@ -31,32 +31,16 @@ def normalized(model: Any, **changes: Any) -> NormalizedModel:
     return normalized_model(type(model).__name__, config, **settings)
 
 
-def rebuilt(normal: NormalizedModel) -> Any:
-    """The model that Keras 3 makes of a normalised config."""
-    config = _complete(json.loads(json.dumps(normal.config)))
-    cls = keras.Sequential if normal.class_name == "Sequential" else Functional
-    return cls.from_config(config)
-
-
-def _complete(value: Any) -> Any:
-    """A config with what Keras 3 reads of a tensor before it looks for it, without our own key."""
-    if isinstance(value, list):
-        return [_complete(part) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class_name") == "__keras_tensor__":
-        config = {"shape": [None], "dtype": DTYPE, **value["config"]}
-        return {"class_name": "__keras_tensor__", "config": config}
-    return {key: _complete(part) for key, part in value.items() if key != "weight_form"}
-
-
-def difference(theirs: Any, inputs: Any, **changes: Any) -> tuple[float, float]:
-    """The largest difference of predictions, and the largest prediction."""
-    ours = rebuilt(normalized(theirs, **changes))
-    ours.set_weights(theirs.get_weights())
+def difference(theirs: Any, inputs: Any, semantics: str = "auto") -> tuple[float, float]:
+    """The largest difference of ours, read from a file, and the largest prediction."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.h5"
+        theirs.save(path)
+        ours = read_keras(path, semantics=semantics).classifier
     wanted = _outputs(theirs(inputs, training=False))
-    got = _outputs(ours(inputs, training=False))
+    got = _outputs(ours.predict(inputs))
     assert [one.shape for one in got] == [one.shape for one in wanted]
+    assert all(one.dtype == DTYPE for one in got)
     return (
         max(float(np.abs(a - b).max()) for a, b in zip(got, wanted, strict=True)),
         max(float(np.abs(one).max()) for one in wanted),

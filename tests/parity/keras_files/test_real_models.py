@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def reference(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
         return inputs, arrays["y0"]
 
 
-def largest_error(path: Path, **options: object) -> float:
+def largest_error(path: Path, **options: Any) -> float:
     inputs, expected = reference(path)
     outputs = parity.from_keras(path, **options).predict(inputs)
     return float(np.abs(outputs - expected).max()) / max(1.0, float(np.abs(expected).max()))
