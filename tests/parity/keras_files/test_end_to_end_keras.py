@@ -98,7 +98,8 @@ def test_strings_become_the_same_tokens(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     ours = parity.from_keras(tmp_path / "model.keras")
     assert ours.preprocessing is not None
-    batch = ours.preprocessing([str(text) for text in texts])
+    strings: Any = [str(text) for text in texts]
+    batch = ours.preprocessing(strings)
     found = ours.predict(batch.inputs)
     assert np.abs(found - expected).max() <= ALLOWED
 
