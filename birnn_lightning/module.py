@@ -155,9 +155,9 @@ class SequenceClassifier(SupervisedModule):
         logits, *others = self.masked_outputs(inputs, lengths, mask)
         if others:
             raise ValueError(
-                f"the model has {len(self.spec.outputs)} outputs ({', '.join(self.spec.outputs)}); training "
-                "and evaluation need one. Take spec.with_output(name), or parity.from_keras(path, "
-                "output=name)."
+                f"the model has {len(self.spec.outputs)} outputs "
+                f"({', '.join(self.spec.outputs)}); training and evaluation need one. Take "
+                "spec.with_output(name), or parity.from_keras(path, output=name)."
             )
         return (
             logits._replace(values=logits.values.squeeze(-1)) if self.task == "binary" else logits
