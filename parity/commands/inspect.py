@@ -11,11 +11,11 @@ from birnn_lightning.model_files import is_own_file, is_safetensors, load_classi
 from birnn_lightning.nn.specs import ModelSpec
 from parity.commands.layer_lines import LayerLine, layer_lines, layer_table, shown_shape
 from parity.keras_config.legacy import NormalizedModel
-from parity.keras_config.model import model_spec, read_node, task_of
+from parity.keras_config.model import read_node, task_of
 from parity.keras_config.nodes import model_graph
 from parity.keras_files.file import KerasFile, open_keras_file
-from parity.keras_files.reading import read_config
-from parity.keras_files.text_entrance import without_text_layer
+from parity.keras_files.reading import read_config, read_spec
+from parity.keras_files.refusals import malformed_refused
 from parity.report.terminal import aligned
 from parity.report.wording import visible
 from parity.results import ParityUnavailable
@@ -129,10 +129,9 @@ def _keras_file(file: KerasFile, semantics: str) -> Inspection:
         return Inspection(about=about, keras_layers=names, inputs={}, outputs={}, refused=refused)
     about["semantics"] = model.semantics
     try:
-        config, preprocessing = without_text_layer(model.class_name, model.config, file.assets)
-        spec = model_spec(model.class_name, config)
+        _, spec, preprocessing = read_spec(file, model)
     except ParityUnavailable as error:
-        refused = tuple(dict.fromkeys([*_refused_layers(model), str(error)]))
+        refused = tuple(dict.fromkeys([*_refused_layers(file.path, model), str(error)]))
         return Inspection(
             about=about,
             keras_layers=names,
@@ -190,18 +189,20 @@ def _refused_apart(file: KerasFile, semantics: str) -> Iterator[str]:
         except ParityUnavailable as error:
             yield str(error)
         else:
-            yield from _refused_layers(model)
+            yield from _refused_layers(file.path, model)
 
 
-def _refused_layers(model: NormalizedModel) -> Iterator[str]:
+def _refused_layers(path: Path, model: NormalizedModel) -> Iterator[str]:
     """Why each layer that is refused is refused."""
     try:
-        nodes = model_graph(model.class_name, model.config).nodes
+        with malformed_refused(path):
+            nodes = model_graph(model.class_name, model.config).nodes
     except ParityUnavailable:
         return  # which the whole model's error says
     for node in nodes:
         if node.class_name != "InputLayer" and not node.shares:
             try:
-                read_node(node)
+                with malformed_refused(path):
+                    read_node(node)
             except ParityUnavailable as error:
                 yield str(error)

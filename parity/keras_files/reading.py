@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from birnn_lightning.data import TextPreprocessing
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn import SequenceModel
 from birnn_lightning.nn.specs import ModelSpec
@@ -15,6 +16,7 @@ from parity.convert import classifier_of
 from parity.keras_config.legacy import NormalizedModel, normalized_model
 from parity.keras_config.model import model_spec
 from parity.keras_files.file import KerasFile, open_keras_file
+from parity.keras_files.refusals import malformed_refused
 from parity.keras_files.text_entrance import without_text_layer
 from parity.keras_files.weights import read_weights
 from parity.layout import keras_shapes, rows
@@ -64,9 +66,10 @@ def read_keras(
     file = open_keras_file(path, backend)
     model = read_config(file, semantics)
     source = file if weights is None else open_keras_file(weights)
-    config, preprocessing = without_text_layer(model.class_name, model.config, file.assets)
-    spec = model_spec(model.class_name, config)
-    classifier = classifier_of(spec, read_arrays(source, config, spec))
+    config, spec, preprocessing = read_spec(file, model)
+    arrays = read_arrays(source, config, spec)
+    with malformed_refused(file.path):
+        classifier = classifier_of(spec, arrays)
     classifier.preprocessing = preprocessing
     return ReadModel(
         classifier=classifier,
@@ -83,13 +86,23 @@ def read_config(file: KerasFile, semantics: str = "auto") -> NormalizedModel:
             f"{file.path.name} holds weights alone. Give the architecture, and this file with it; "
             "or load it into a model: parity.load_weights(model, path)."
         )
-    return normalized_model(
-        file.class_name,
-        file.config,
-        keras_version=file.keras_version,
-        backend=file.backend,
-        semantics=semantics,
-    )
+    with malformed_refused(file.path):
+        return normalized_model(
+            file.class_name,
+            file.config,
+            keras_version=file.keras_version,
+            backend=file.backend,
+            semantics=semantics,
+        )
+
+
+def read_spec(
+    file: KerasFile, model: NormalizedModel
+) -> tuple[dict[str, Any], ModelSpec, TextPreprocessing | None]:
+    """A model's config from its tokens on, its spec, and what makes tokens of strings, if any."""
+    with malformed_refused(file.path):
+        config, preprocessing = without_text_layer(model.class_name, model.config, file.assets)
+        return config, model_spec(model.class_name, config), preprocessing
 
 
 def read_arrays(
@@ -102,14 +115,16 @@ def read_arrays(
         config: of the model, normalised.
         spec: of the same model.
     """
-    with torch.device("meta"):  # which holds shapes and no numbers, however large a file says
-        network = SequenceModel(spec)
-    table = rows(spec)
-    shapes = keras_shapes(
-        table, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    )
+    with malformed_refused(file.path):
+        with torch.device("meta"):  # which holds shapes and no numbers, however large a file says
+            network = SequenceModel(spec)
+        table = rows(spec)
+        shapes = keras_shapes(
+            table, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        )
     if not table:
         raise ParityUnavailable(
             f"{file.path.name}: the Keras model has no weights, so there is nothing to convert."
         )
-    return read_weights(file, config, table, shapes)
+    with malformed_refused(file.path):
+        return read_weights(file, config, table, shapes)

@@ -52,6 +52,22 @@ def damage_refused(path: Path) -> Iterator[None]:
         raise refusal(path, f"cannot be read, it is damaged or truncated ({reason}).") from None
 
 
+MALFORMED = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+"""What comes of a config with missing, exchanged or impossible values."""
+
+
+@contextmanager
+def malformed_refused(path: Path) -> Iterator[None]:
+    """Within, whatever a config that no Keras wrote leads to is a `ParityUnavailable`."""
+    try:
+        yield
+    except ParityUnavailable:
+        raise
+    except MALFORMED as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise refusal(path, f"the model's config is none that Keras writes ({reason}).") from error
+
+
 def refusal(path: Path, problem: str) -> ParityUnavailable:
     """The error for a file."""
     return ParityUnavailable(f"{path.name}: {problem}")
