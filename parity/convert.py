@@ -1,13 +1,21 @@
 """Models cross between the frameworks with their weights."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from birnn_lightning.module import SequenceClassifier
-from birnn_lightning.nn.specs import LayerSpec, ModelSpec, Node, Submodel, TimeDistributed
+from birnn_lightning.nn.specs import (
+    LayerSpec,
+    Masking,
+    ModelSpec,
+    Node,
+    Submodel,
+    TimeDistributed,
+)
 from parity.keras_config.model import task_of
 from parity.layout import Row, keras_arrays, layer_rows, rows, torch_arrays
 from parity.results import ParityUnavailable
@@ -192,6 +200,53 @@ def _layer_rows(ours: LayerSpec, theirs: LayerSpec, keras: str, torch: str) -> t
     if isinstance(ours, TimeDistributed) and isinstance(theirs, TimeDistributed):
         return _layer_rows(ours.layer, theirs.layer, f"{keras}/layer", f"{torch}.layer")
     return aligned_rows(*inner, f"{keras}/", f"{torch}.model.")
+
+
+def under_their_names(model: SequenceClassifier, spec: ModelSpec) -> SequenceClassifier:
+    """A copy of ours whose nodes, those of inner models too, have the names of an equal spec.
+
+    Raises:
+        ParityUnavailable: the models differ.
+    """
+    renamed = _renamed_spec(model.spec, spec)
+    copy = SequenceClassifier.from_config({**model.to_config(), "spec": renamed.to_config()})
+    new_names = {row.keras: row.torch for row in rows(renamed)}
+    names = {
+        ours: new
+        for row in aligned_rows(model.spec, spec)
+        for ours, new in zip(row.torch, new_names[row.keras], strict=True)
+    }
+    state = model.model.state_dict()
+    copy.to(next(model.parameters()).dtype)
+    copy.model.load_state_dict({names[name]: tensor for name, tensor in state.items()})
+    for ours, theirs in aligned_nodes(model.spec, spec):
+        if isinstance(ours.layer, Masking):  # which may look for another value than the spec says
+            value = getattr(model.model.layers[ours.name], "mask_value")  # noqa: B009
+            setattr(copy.model.layers[theirs.name], "mask_value", value)  # noqa: B010
+    return copy.train(model.training)
+
+
+def _renamed_spec(ours: ModelSpec, theirs: ModelSpec) -> ModelSpec:
+    pairs = aligned_nodes(ours, theirs)
+    names = {our_node.name: their_node.name for our_node, their_node in pairs}
+    nodes = tuple(
+        Node(
+            name=their_node.name,
+            layer=_renamed_layer(our_node.layer, their_node.layer),
+            inputs=tuple(renamed_reference(name, names) for name in our_node.inputs),
+            shares=renamed_reference(our_node.shares, names),
+        )
+        for our_node, their_node in pairs
+    )
+    return ModelSpec(nodes, tuple(renamed_reference(name, names) for name in ours.outputs))
+
+
+def _renamed_layer(ours: LayerSpec, theirs: LayerSpec) -> LayerSpec:
+    if isinstance(ours, TimeDistributed) and isinstance(theirs, TimeDistributed):
+        return replace(ours, layer=_renamed_layer(ours.layer, theirs.layer))
+    if isinstance(ours, Submodel) and isinstance(theirs, Submodel):
+        return replace(ours, model=_renamed_spec(ours.model, theirs.model))
+    return ours
 
 
 def torch_state(model: SequenceClassifier) -> dict[str, np.ndarray]:

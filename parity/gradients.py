@@ -2,13 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from birnn_lightning.module import SequenceClassifier
-from birnn_lightning.nn import SequenceModel
-from birnn_lightning.nn.layers import Masking
 from birnn_lightning.nn.specs import ModelSpec
-from parity.convert import aligned_nodes
+from parity.convert import under_their_names
 from parity.differences import describe_weight, largest_difference
 from parity.inputs import Inputs
 from parity.results import ParityRow, ParityUnavailable
@@ -50,7 +46,7 @@ def gradient_row(
         )
 
     try:
-        ours = _under_their_names(reference, spec)
+        ours = under_their_names(reference, spec).model.eval()
     except ParityUnavailable as error:
         return row(float("nan"), 0.0, f"The models are not the same: {error}")
     first = run_ours(ours, given, gradients=True).gradients
@@ -66,18 +62,3 @@ def gradient_row(
             ours.spec, "gradient", shown, first[shown], second[shown], allowed[shown]
         )
     return row(differences[shown], allowed[shown], detail)
-
-
-def _under_their_names(model: SequenceClassifier, spec: ModelSpec) -> SequenceModel:
-    """Our float64 network with the node names of an equal spec."""
-    names = {ours.name: other.name for ours, other in aligned_nodes(model.spec, spec)}
-    renamed = SequenceModel(spec).double().eval()
-    state: dict[str, torch.Tensor] = {}
-    for name, tensor in model.model.state_dict().items():
-        layers, node, rest = name.split(".", 2)
-        state[f"{layers}.{names[node]}.{rest}"] = tensor
-    renamed.load_state_dict(state)
-    for name, layer in model.model.layers.items():
-        if isinstance(layer, Masking):
-            setattr(renamed.layers[names[name]], "mask_value", layer.mask_value)  # noqa: B010
-    return renamed

@@ -71,9 +71,9 @@ def run_keras(
 
 
 def model_dtype(model: keras.Model) -> str:
-    """The dtype in which the layers compute."""
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.InputLayer):
+    """The dtype in which the layers compute; that of an inner model itself means nothing."""
+    for layer in model._flatten_layers():
+        if not isinstance(layer, keras.layers.InputLayer | keras.Model):
             return layer.compute_dtype
     return "float32"
 

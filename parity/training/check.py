@@ -8,12 +8,13 @@ import torch
 
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.specs import ModelSpec
+from parity.convert import under_their_names
 from parity.layout import rows
 from parity.results import ParityReport, ParityRow
 from parity.training.causes import explain
 from parity.training.comparison import Comparison
 from parity.training.experiment import Experiment
-from parity.training.starts import KerasStart, under_their_names
+from parity.training.starts import KerasStart
 from parity.training.trajectory import KINDS, TrainingBatch
 
 if TYPE_CHECKING:

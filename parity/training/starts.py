@@ -1,15 +1,13 @@
 """Where both trainings start: copies of the two models, under the same names."""
 
 from copy import deepcopy
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn.layers import Masking
-from birnn_lightning.nn.specs import ModelSpec, Node
-from parity.convert import aligned_nodes, renamed_reference
+from birnn_lightning.nn.specs import ModelSpec
 from parity.layout import Row, rows
 from parity.results import ParityUnavailable
 from parity.training.ours import OurTraining
@@ -80,33 +78,6 @@ def _refuse_frozen(model: "keras.Model", table: tuple[Row, ...]) -> None:
                 f"{row.keras} is frozen in Keras (trainable=False), but trained here. Set it "
                 "trainable."
             )
-
-
-def under_their_names(model: SequenceClassifier, spec: ModelSpec) -> SequenceClassifier:
-    """A copy of ours whose nodes have the names of an equal spec.
-
-    Raises:
-        ParityUnavailable: the models differ.
-    """
-    names = {ours.name: other.name for ours, other in aligned_nodes(model.spec, spec)}
-    if all(ours == other for ours, other in names.items()):
-        return deepcopy(model)
-    nodes = tuple(
-        Node(
-            name=names[node.name],
-            layer=node.layer,
-            inputs=tuple(renamed_reference(one, names) for one in node.inputs),
-        )
-        for node in model.spec.nodes
-    )
-    config = {**model.to_config(), "spec": replace(model.spec, nodes=nodes).to_config()}
-    renamed = SequenceClassifier.from_config(config)
-    state: dict[str, torch.Tensor] = {}
-    for name, tensor in model.model.state_dict().items():
-        layers, node, rest = name.split(".", 2)
-        state[f"{layers}.{names[node]}.{rest}"] = tensor
-    renamed.model.load_state_dict(state)
-    return renamed.to(next(model.parameters()).dtype)
 
 
 def our_training(

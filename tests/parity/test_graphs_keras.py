@@ -168,3 +168,12 @@ def test_one_output_of_several_is_trained():
     assert one.task == "binary"
     assert one.predict(features).shape == (BATCH, 1)
     np.testing.assert_array_equal(one.predict(features), ours.predict(features)[1])
+
+
+def test_gradients_of_inner_models_that_name_their_layers_otherwise():
+    model, other = randomised(model_of_models()), randomised(model_of_models())
+    names = [layer.name for layer in model._flatten_layers()]
+    assert names != [layer.name for layer in other._flatten_layers()]
+    report = parity.compare(parity.from_keras(model), other, gradients=True)
+    report.raise_for_failures()
+    assert "gradients" in [row.compared for row in report.rows]
