@@ -86,8 +86,9 @@ def layer_spec(
     entry = BY_KERAS_NAME.get(class_name)
     if entry is None:
         raise ParityUnavailable(
-            f"layer {config.get('name')!r} of class {class_name} is not supported. Supported are "
-            "the layers of birnn_lightning.nn.specs, and SimpleRNN, LSTM, GRU and RNN."
+            f"layer {config.get('name')!r} of class {class_name} is not supported; docs/parity.md "
+            "lists the layers that are. Build the model without it, or say what computes it: "
+            f"custom_layers={{{class_name!r}: birnn_lightning.CustomLayer(...)}}."
         )
     return entry.from_config(config)
 
