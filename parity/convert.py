@@ -1,6 +1,7 @@
 """Models cross between the frameworks with their weights."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +210,8 @@ def under_their_names(model: SequenceClassifier, spec: ModelSpec) -> SequenceCla
         ParityUnavailable: the models differ.
     """
     renamed = _renamed_spec(model.spec, spec)
+    if renamed == model.spec:
+        return deepcopy(model)
     copy = SequenceClassifier.from_config({**model.to_config(), "spec": renamed.to_config()})
     new_names = {row.keras: row.torch for row in rows(renamed)}
     names = {

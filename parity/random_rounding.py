@@ -77,6 +77,7 @@ def operation_spreads(
             found = compute()
         for spread, batch, exact in zip(spreads, found, truth, strict=True):
             for name, array in exact.items():
-                moved = float(np.abs(batch[name] - array).max(initial=0))
+                with np.errstate(invalid="ignore"):  # equal infinities
+                    moved = float(np.abs(batch[name] - array).max(initial=0))
                 spread[name] = max(spread[name], np.inf if np.isnan(moved) else moved)
     return spreads

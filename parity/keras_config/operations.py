@@ -274,7 +274,7 @@ def _read_object(value: Mapping[str, Any], where: str) -> Any:
         if isinstance(array, bool | int | float):
             return array
         if isinstance(array, list) and dtype is not None:
-            return specs.Constant(value=_read(array, where), dtype=dtype)
+            return specs.ConstantArray(value=_read(array, where), dtype=dtype)
     raise _unsupported(where, value)
 
 
@@ -285,7 +285,7 @@ def _written(value: Any, dtype: str) -> Any:
     if isinstance(value, specs.Slice):
         limits = {name: getattr(value, name) for name in ("start", "stop", "step")}
         return {"class_name": "__slice__", "config": limits}
-    if isinstance(value, specs.Constant):
+    if isinstance(value, specs.ConstantArray):
         kept = dtype if value.dtype == "float" else value.dtype
         array = {"value": _written(value.value, dtype), "dtype": kept}
         return {"class_name": "__numpy__", "config": array}

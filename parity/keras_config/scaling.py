@@ -57,5 +57,5 @@ SCALING_LAYERS = (
         fields=same_names("l1", "l2"),
         unread=frozenset({"activity_regularizer"}),
     ),
-    KerasLayer(name="Identity", spec=specs.Identity, fields={}),
+    KerasLayer(name="Identity", spec=specs.IdentityLayer, fields={}),
 )

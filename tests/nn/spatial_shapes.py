@@ -43,5 +43,5 @@ SPATIAL_SHAPES: dict[str, tuple[LayerSpec, tuple[Shape, ...], Shape]] = {
     "UnitNormalization": (specs.UnitNormalization(axis=(1, 2)), (T,), T),
     "RMSNormalization": (specs.RMSNormalization(), (T,), T),
     "GroupNormalization": (specs.GroupNormalization(groups=3), (T,), T),
-    "Identity": (specs.Identity(), (T,), T),
+    "Identity": (specs.IdentityLayer(), (T,), T),
 }

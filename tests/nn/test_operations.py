@@ -14,7 +14,7 @@ from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn import Masked
 from birnn_lightning.nn.layer import build_layer
 from birnn_lightning.nn.specs import (
-    Constant,
+    ConstantArray,
     Dense,
     Input,
     ModelSpec,
@@ -52,7 +52,7 @@ BY_HAND: dict[str, tuple[Operation, Callable[..., Any]]] = {
     "x % -0.3": (operation("mod", X, -0.3), lambda x: x % -0.3),
     "0.1 < x": (operation("less", 0.1, X), lambda x: x > 0.1),
     "x * array": (
-        operation("multiply", X, Constant(value=(0.5, -2.0, 3.0))),
+        operation("multiply", X, ConstantArray(value=(0.5, -2.0, 3.0))),
         lambda x: x * np.array([0.5, -2.0, 3.0]),
     ),
     "x + x[:, :1]": (operation("add", X, Y), lambda x, y: x + y),
@@ -72,7 +72,7 @@ BY_HAND: dict[str, tuple[Operation, Callable[..., Any]]] = {
     ),
     "take": (operation("take", X, (2, -1), axis=-1), lambda x: x[..., [2, -1]]),
     "dot": (
-        operation("dot", X, Constant(value=((1.0,), (2.0,), (3.0,)))),
+        operation("dot", X, ConstantArray(value=((1.0,), (2.0,), (3.0,)))),
         lambda x: x @ np.array([[1.0], [2.0], [3.0]]),
     ),
     "transpose": (operation("transpose", axes=(0, 2, 1)), lambda x: x.transpose(0, 2, 1)),
@@ -179,7 +179,7 @@ TOKENS = torch.tensor([[0, 3, 5], [1, 0, 2]])
         (operation("mean", axis=1, keepdims=True), None),
         (operation("cast", dtype="float"), None),
         (operation("cast", dtype="int32"), torch.int32),
-        (operation("maximum", X, Constant(value=(0.5, 1.5, 2.5))), None),
+        (operation("maximum", X, ConstantArray(value=(0.5, 1.5, 2.5))), None),
         (operation("where", X, X, 0.5), None),
         (operation("clip", x_min=0.5, x_max=2.5), None),
     ],

@@ -128,7 +128,7 @@ def same_length_layers(size: int) -> st.SearchStrategy[LayerSpec]:
                 specs.Normalization(),
                 specs.GroupNormalization(groups=-1),
                 specs.RMSNormalization(),
-                specs.Identity(),
+                specs.IdentityLayer(),
                 specs.AlphaDropout(rate=0.25),
                 specs.ActivityRegularization(l2=0.25),
             )

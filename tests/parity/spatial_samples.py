@@ -125,7 +125,7 @@ SCALES: dict[str, tuple[LayerSpec, Shape]] = {
     "AlphaDropout": (specs.AlphaDropout(rate=0.3), STEPS),
     "AlphaDropout noise_shape": (specs.AlphaDropout(rate=0.3, noise_shape=(None, 1, 3)), STEPS),
     "ActivityRegularization": (specs.ActivityRegularization(l1=0.3, l2=0.7), STEPS),
-    "Identity": (specs.Identity(), STEPS),
+    "Identity": (specs.IdentityLayer(), STEPS),
 }
 EACH_STEP: dict[str, tuple[LayerSpec, Shape]] = {
     "Conv2D": (specs.Conv2D(filters=5, kernel_size=(3, 2)), (5, 7, 11, 3)),

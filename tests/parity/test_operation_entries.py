@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from birnn_lightning.nn.operations import FUNCTIONS
-from birnn_lightning.nn.specs import Constant, Operand, Operation, Slice
+from birnn_lightning.nn.specs import ConstantArray, Operand, Operation, Slice
 from parity.keras_config.calls import TensorArgument
 from parity.keras_config.operations import OPERATIONS, is_operation, keras_operation, operation_spec
 from parity.results import ParityUnavailable
@@ -39,13 +39,13 @@ def test_a_key() -> None:
 
 def test_arrays_and_numbers() -> None:
     spec = operation_spec("Multiply", {"name": "m"}, [array([[1.0], [2.0]]), X])
-    assert spec.arguments == (Constant(value=((1.0,), (2.0,))), Operand(index=0))
+    assert spec.arguments == (ConstantArray(value=((1.0,), (2.0,))), Operand(index=0))
     assert keras_operation(spec)[3] == [array([[1.0], [2.0]]), X]
     assert keras_operation(spec, "float64")[3] == [array([[1.0], [2.0]], "float64"), X]
     spec = operation_spec("Multiply", {"name": "m"}, [X, array(2.0, kind="__tensor__")])
     assert spec.arguments == (Operand(index=0), 2.0)
     spec = operation_spec("Take", {"name": "t", "axis": 1}, [X, array([1, 0], "int64")])
-    assert spec.arguments[1] == Constant(value=(1, 0), dtype="int64")
+    assert spec.arguments[1] == ConstantArray(value=(1, 0), dtype="int64")
 
 
 def test_arguments_by_name_and_settings_left_out() -> None:

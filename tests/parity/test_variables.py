@@ -34,7 +34,7 @@ SAMPLES: dict[str, Sample] = {
     "Dense": Sample(spec=specs.Dense(units=5)),
     **{name: Sample(spec=spec) for name, spec in RECURRENT.items()},
 }
-NOT_TRAINED = ("moving_mean", "moving_variance")
+NOT_TRAINED = ("moving_mean", "moving_variance", "adapt_mean", "adapt_variance")
 
 
 @pytest.mark.parametrize("sample", [pytest.param(one, id=name) for name, one in SAMPLES.items()])

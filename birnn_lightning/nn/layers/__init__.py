@@ -3,7 +3,7 @@
 from birnn_lightning.nn.layers.activation_layers import (
     ELU,
     Activation,
-    Identity,
+    IdentityLayer,
     LeakyReLU,
     PReLU,
     ReLU,
@@ -98,7 +98,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
-    "Identity",
+    "IdentityLayer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",

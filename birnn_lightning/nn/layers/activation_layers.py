@@ -63,8 +63,8 @@ class LeakyReLU(_Elementwise):
         return leaky_relu(values, self.spec.negative_slope)
 
 
-@layer_for(specs.Identity)
-class Identity(_Elementwise):
+@layer_for(specs.IdentityLayer)
+class IdentityLayer(_Elementwise):
     """Leaves its input as it is."""
 
     def activate(self, values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from birnn_lightning.nn.specs.activation_layers import (
     ELU,
     Activation,
-    Identity,
+    IdentityLayer,
     LeakyReLU,
     PReLU,
     ReLU,
@@ -40,7 +40,7 @@ from birnn_lightning.nn.specs.normalization import (
     GroupNormalization,
     LayerNormalization,
 )
-from birnn_lightning.nn.specs.operations import Constant, Operand, Operation, Slice
+from birnn_lightning.nn.specs.operations import ConstantArray, Operand, Operation, Slice
 from birnn_lightning.nn.specs.padding import (
     Cropping1D,
     Cropping2D,
@@ -111,7 +111,7 @@ __all__ = [
     "Bidirectional",
     "CellName",
     "Concatenate",
-    "Constant",
+    "ConstantArray",
     "Constraint",
     "Conv1D",
     "Conv1DTranspose",
@@ -132,7 +132,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
-    "Identity",
+    "IdentityLayer",
     "Initializer",
     "Input",
     "LayerNormalization",

@@ -38,7 +38,7 @@ class Activation(_Elementwise):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identity(_Elementwise):
+class IdentityLayer(_Elementwise):
     """Leaves its input as it is."""
 
 

@@ -40,8 +40,10 @@ class Spec:
     kinds: ClassVar[dict[str, type["Spec"]]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Registers the kind, so that a config finds its class by name."""
+        """Registers the kind, so that a config finds its class by name, which no other may have."""
         if not cls.__name__.startswith("_"):
+            if cls.__name__ in Spec.kinds:
+                raise TypeError(f"there are two kinds of specs with the name {cls.__name__}.")
             Spec.kinds[cls.__name__] = cls
 
     def to_config(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Slice(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Constant(Spec):
+class ConstantArray(Spec):
     """An array of numbers among the arguments.
 
     Attributes:
@@ -64,7 +64,7 @@ class Operation(LayerSpec):
     Attributes:
         name: of `keras.ops`, e.g. ``"not_equal"``; ``"get_item"`` is ``x[key]``.
         arguments: what it is called with, in order: an `Operand` for each tensor, a number, a
-            `Constant`, or tuples of them; the key of ``get_item`` may hold a `Slice`, None and
+            `ConstantArray`, or tuples of them; the key of ``get_item`` may hold a `Slice`, None and
             ``"..."``.
         settings: pairs of a setting's name and value; axes count the batch axis as 0.
     """
@@ -183,7 +183,7 @@ def _resolved(value: Any, tensors: list[Tensor], like: Tensor) -> Any:
         return tensors[value.index]
     if isinstance(value, Slice):
         return slice(value.start, value.stop, value.step)
-    if isinstance(value, Constant):
+    if isinstance(value, ConstantArray):
         dtype = DTYPES.get(value.dtype, like.dtype)
         return torch.tensor(value.value, dtype=dtype, device=like.device)
     if isinstance(value, tuple):

@@ -116,7 +116,7 @@ MUTANTS = (
         name="logits for probabilities",
         change="the last activation is left out",
         case=Case(cell="rnn", task="binary", inputs="features"),
-        patch=attribute(SequenceModel, "activate", lambda _, values: values),
+        patch=attribute(SequenceModel, "activate", lambda _, values, output=0: values),
         says=("layer 'head'",),
     ),
 )

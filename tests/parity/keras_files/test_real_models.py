@@ -17,6 +17,7 @@ FOLDER = Path(os.environ.get("BIRNN_DATA", "")) / "models"
 PATHS = sorted(path for path in FOLDER.glob("*") if path.suffix != ".npz")
 if "BIRNN_DATA" not in os.environ or not PATHS:
     pytest.skip("needs the folder of models in BIRNN_DATA", allow_module_level=True)
+pytestmark = pytest.mark.filterwarnings("ignore::parity.keras_source.KerasFileNote")
 CUSTOM = "oluwakoya12+FYP-final__8cba7cf_models_bigru_model.keras"
 
 
