@@ -87,24 +87,21 @@ def _follow(
 def _uses_mask(class_name: str, config: Mapping[str, Any]) -> bool:
     """Whether what a layer, or a model inside it, computes depends on the masks that come in.
 
-    A model that `TimeDistributed` runs gets none: those of its own making were followed by
-    themselves.
+    In a model that `TimeDistributed` runs, masks are also followed by themselves.
     """
     if class_name == "TimeDistributed":
         inner = config["layer"]
         if inner["class_name"] in MODEL_CLASSES:
             graph = model_graph(inner["class_name"], inner["config"])
             _follow(graph, [None] * len(graph.inputs), [None] * len(graph.inputs))
-            return any(
-                _uses_mask(node.class_name, node.config)
-                for node in needed(graph)
-                if node.class_name != "InputLayer"
-                and not is_operation(node.class_name, node.config, node.module)
-            )
         return _uses_mask(inner["class_name"], inner["config"])
     if class_name in MODEL_CLASSES:
-        graph = model_graph(class_name, config)
-        return any(_uses_mask(node.class_name, node.config) for node in needed(graph))
+        return any(
+            _uses_mask(node.class_name, node.config)
+            for node in needed(model_graph(class_name, config))
+            if node.class_name != "InputLayer"
+            and not is_operation(node.class_name, node.config, node.module)
+        )
     return uses_mask(class_name, config)
 
 

@@ -42,16 +42,17 @@ def computed(
     settings = dict(settings)
     if settings.get("dtype") is not None:
         settings["dtype"] = DTYPES.get(settings["dtype"], like.dtype)
-    numbers = [*_leaves(given), settings.get("x_min"), settings.get("x_max")]
+    numbers = [*leaves(given), settings.get("x_min"), settings.get("x_max")]
     if name in FLOATING or any(isinstance(number, float) for number in numbers):
         given = tuple(_floating(part, like.dtype) for part in given)
     return FUNCTIONS[name](*given, **settings)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
+    """What stands in nested tuples."""
     if isinstance(value, tuple):
         for part in value:
-            yield from _leaves(part)
+            yield from leaves(part)
     else:
         yield value
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.operations import DTYPES, FUNCTIONS, computed
+from birnn_lightning.nn.operations import DTYPES, FUNCTIONS, computed, leaves
 from birnn_lightning.nn.specs.base import Shape, Spec
 from birnn_lightning.nn.specs.layer import LayerSpec
 
@@ -88,7 +88,7 @@ class Operation(LayerSpec):
             )
 
     def _operands(self) -> Iterator[Operand]:
-        return (part for part in _leaves(self.arguments) if isinstance(part, Operand))
+        return (part for part in leaves(self.arguments) if isinstance(part, Operand))
 
     def input_counts(self) -> tuple[int, ...]:
         """As many as there are operands."""
@@ -167,14 +167,6 @@ class Operation(LayerSpec):
             f"Operation {self.name}: every example must be computed by itself, with the batch as "
             f"first axis of every tensor; {what}. Keep the batch axis in its place."
         )
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
-        for part in value:
-            yield from _leaves(part)
-    else:
-        yield value
 
 
 def _resolved(value: Any, tensors: list[Tensor], like: Tensor) -> Any:
