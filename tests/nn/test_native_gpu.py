@@ -1,0 +1,154 @@
+"""On a GPU the native engine runs cuDNN, for every mask, with flat weights and no warning."""
+
+import copy
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from birnn_lightning.nn.engines import native
+from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.recurrent import RecurrentLayer
+from birnn_lightning.nn.specs import Bidirectional, Recurrent
+from tests.nn.samples import EVERY_MASK, HIDDEN, INPUT, MASKS, TIME, features, randomise
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+# cuDNN sums in another order than the CPU; float32 in TF32 would differ by 1e-3.
+TOLERANCES = {torch.float64: 1e-12, torch.float32: 3e-5}
+# bfloat16 keeps 8 bits: 4e-3 of values up to 1, carried through 7 steps of sums of 8 products.
+HALF_TOLERANCE = 0.05
+RNN, LSTM, GRU = (
+    Recurrent(cell=cell, hidden_size=HIDDEN, return_sequences=True, return_state=True)
+    for cell in ("rnn", "lstm", "gru")
+)
+CELLS = [
+    pytest.param(RNN, id="rnn"),
+    pytest.param(replace(RNN, activation="relu"), id="rnn relu"),
+    pytest.param(LSTM, id="lstm"),
+    pytest.param(GRU, id="gru"),
+]
+
+
+MOVES = [
+    lambda layer: layer,
+    copy.deepcopy,
+    lambda layer: layer.cpu().cuda(),
+    lambda layer: layer.float().double(),
+]
+
+
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+def build(spec: Recurrent, dtype: torch.dtype = torch.float64) -> RecurrentLayer:
+    layer = RecurrentLayer(Bidirectional(forward=spec), (TIME, INPUT)).double()
+    randomise(layer)
+    layer.requested_engine = "native"
+    return layer.to(dtype)
+
+
+def outputs_of(layer: RecurrentLayer, inputs: Tensor, mask: Tensor | None) -> list[Tensor]:
+    results = layer(Masked(inputs, mask))
+    assert not isinstance(results, Masked)
+    return [result.values for result in results]
+
+
+def results(layer: RecurrentLayer, inputs: Tensor, mask: Tensor | None) -> list[Tensor]:
+    """Outputs, states and gradients."""
+    inputs.requires_grad_()
+    outputs = outputs_of(layer, inputs, mask)
+    loss = torch.stack([(output.square() / 2).sum() for output in outputs]).sum()
+    gradients = torch.autograd.grad(loss, [inputs, *layer.parameters()])
+    return [*outputs, *gradients]
+
+
+def difference(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference, of the largest value where that is above 1."""
+    scale = theirs.detach().abs().max().clamp(min=1)
+    return float((ours.detach().double().cpu() - theirs.detach()).abs().max() / scale)
+
+
+def backward_names(tensor: Tensor) -> set[str]:
+    """The names of every function in a tensor's graph."""
+    seen: set[Node] = set()
+    waiting: list[Node | None] = [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [parent for parent, _ in node.next_functions]
+    return {node.name() for node in seen}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("padded", [True, False], ids=["padded", "packed"])
+@pytest.mark.parametrize("mask", EVERY_MASK)
+@pytest.mark.parametrize("spec", CELLS)
+def test_cudnn_equals_the_cpu(
+    spec: Recurrent,
+    mask: Tensor | None,
+    padded: bool,
+    dtype: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reference = build(spec)
+    reference.requested_engine = "scan"
+    theirs = results(reference, features(), mask)
+    monkeypatch.setattr(native, "prefers_padding", lambda inputs: padded)
+    layer = build(spec, dtype).cuda()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # cuDNN warns of weights that are not flat
+        ours = results(layer, features().to("cuda", dtype), None if mask is None else mask.cuda())
+    assert any("Cudnn" in name for name in backward_names(ours[0]))
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.is_cuda
+        assert one.dtype == dtype
+        assert difference(one, other) <= TOLERANCES[dtype]
+
+
+@pytest.mark.parametrize("spec", CELLS)
+def test_weights_are_flat_wherever_they_go(spec: Recurrent) -> None:
+    layer = build(spec).cuda()
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with torch.inference_mode():
+            outputs_of(layer, features().cuda(), None)
+        for move in MOVES:
+            moved = move(layer)
+            torch.stack(
+                [one.sum() for one in outputs_of(moved, features().cuda(), MASKS["right"].cuda())]
+            ).sum().backward()
+            tensors = [*moved.parameters(), *moved.buffers()]
+            assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == 1
+            optimizer.step()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("mask", [None, MASKS["interior"]], ids=["no mask", "interior"])
+@pytest.mark.parametrize("spec", CELLS)
+def test_autocast(spec: Recurrent, mask: Tensor | None, dtype: torch.dtype) -> None:
+    reference = build(spec)
+    reference.requested_engine = "scan"
+    truth = outputs_of(reference, features() / 4, mask)
+    layer = build(spec, torch.float32).cuda()
+    with warnings.catch_warnings(), torch.autocast("cuda", dtype):
+        warnings.simplefilter("error")
+        ours = outputs_of(
+            layer, features().to("cuda", torch.float32) / 4, None if mask is None else mask.cuda()
+        )
+    assert any("Cudnn" in name for name in backward_names(ours[0]))
+    for one, other in zip(ours, truth, strict=True):
+        assert one.dtype == torch.float32
+        assert difference(one, other) <= HALF_TOLERANCE
+    torch.stack([one.sum() for one in ours]).sum().backward()
+    assert all(parameter.grad is not None for parameter in layer.parameters())
