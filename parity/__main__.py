@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from parity.accuracy.settings import Settings
 from parity.accuracy.settings import add_command as add_compare
+from parity.bench.cores import available_cores
+from parity.bench.settings import add_command as add_bench
 from parity.commands.options import add_convert, add_inspect
 from parity.results import ParityUnavailable
 
@@ -70,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     power.add_argument("--json", metavar="FILE", help="also write the table as JSON")
     _add_train(commands)
     add_compare(commands, default_jobs=os.cpu_count() or 1)
+    add_bench(commands, default_threads=len(available_cores()))
     add_convert(commands)
     add_inspect(commands)
     commands.add_parser("layout", help="print the weight table between torch and Keras")
@@ -133,6 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from parity.accuracy.compare import run_compare
 
             passed = run_compare(Settings.from_options(options))
+        elif options.command == "bench":
+            from parity.bench.command import run_bench
+
+            passed = run_bench(options)
         elif options.command == "convert":
             from parity.commands.convert import run_convert
 

@@ -53,16 +53,23 @@ def page(
     figures: Sequence[str] = (),
 ) -> str:
     """The whole document, well-formed as XML too."""
-    style = resources.files("parity.report").joinpath("style.css").read_text(encoding="utf-8")
-    sections = (
-        header(title, parity),
-        failures(parity),
-        facts_list(facts),
-        comparison(classifiers),
-        *(classifier_section(result) for result in classifiers),
-        figures_section(figures),
-        parity_section(parity),
+    return document(
+        title,
+        (
+            header(title, parity),
+            failures(parity),
+            facts_list(facts),
+            comparison(classifiers),
+            *(classifier_section(result) for result in classifiers),
+            figures_section(figures),
+            parity_section(parity),
+        ),
     )
+
+
+def document(title: str, sections: Sequence[str]) -> str:
+    """The sections that are not empty as one page in the project's style, well-formed as XML."""
+    style = resources.files("parity.report").joinpath("style.css").read_text(encoding="utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'

@@ -1,0 +1,1 @@
+"""Ours and its peers side by side: what a training step, an inference and an epoch cost."""
