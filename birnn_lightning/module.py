@@ -70,7 +70,8 @@ class SequenceClassifier(SupervisedModule):
         self.register_buffer("class_weights", weights, persistent=False)
         for layer in self.recurrent_layers.values():
             layer.requested_engine = engine
-            layer.engine()
+            if engine != "auto":
+                layer.engine()
         self.metrics = StageMetrics(task, self.num_classes)
         self.confusion: Tensor | None = None
         self.hparams.update(self.to_config())

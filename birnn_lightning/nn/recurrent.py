@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.cells import State, Weights, cell_of
+from birnn_lightning.nn.concatenation import concatenated
 from birnn_lightning.nn.engines import (
     ENGINES,
     Direction,
@@ -30,7 +31,7 @@ from birnn_lightning.nn.specs import (
 from birnn_lightning.nn.variables import Variable, within
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "concat": lambda forward, backward: torch.cat([forward, backward], dim=-1),
+    "concat": concatenated,
     "sum": torch.add,
     "mul": torch.mul,
     "ave": lambda forward, backward: (forward + backward) / 2,
@@ -124,7 +125,8 @@ class RecurrentLayer(Layer):
             ValueError: the requested engine cannot run it.
         """
         cells = [cell for _, _, cell in self.cells()]
-        return choose_engine(cells, self.requested_engine, self.training)
+        device = self.weights(FORWARD).weight_hh.device.type
+        return choose_engine(cells, self.requested_engine, self.training, device)
 
     def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
         """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
@@ -213,7 +215,9 @@ class RecurrentLayer(Layer):
         if self.training and (cell.dropout or cell.recurrent_dropout):
             key = f"{DIRECTION_NAMES[suffix]}.{level}"
             dropout = self._dropout(cell, key, inputs)
-        return Direction(cell, self.weights(suffix, level), state, dropout)
+        direction = self._directions[suffix]
+        wants_sequence = direction.return_sequences or level + 1 < len(direction.cells)
+        return Direction(cell, self.weights(suffix, level), state, dropout, wants_sequence)
 
     def _dropout(self, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
         """The factors of one cell; each gate has its own when the state is dropped too."""

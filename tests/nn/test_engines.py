@@ -1,4 +1,4 @@
-"""torch's kernel computes what the readable engine computes, gradients too, for every mask."""
+"""Torch's kernel computes what the readable engine computes, gradients too, for every mask."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.engines import ENGINES, Direction, DropoutFactors, choose_engine, native
-from birnn_lightning.nn.engines.native import obstacle
+from birnn_lightning.nn.engines import ENGINES, Direction, DropoutFactors, native
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import (
     BATCH,
@@ -208,72 +207,6 @@ def test_native_calls_the_kernel(
     assert spy.calls == calls
     ENGINES["scan"](arrange(spec), features(), None)
     assert spy.calls == calls, "scan called a kernel"
-
-
-OBSTACLES = [
-    pytest.param(
-        spec(cell="lstm", activation="relu"),
-        "torch has no lstm kernel with activation 'relu'",
-        id="activation",
-    ),
-    pytest.param(
-        spec(cell="rnn", activation="elu"),
-        "torch has no rnn kernel with activation 'elu'",
-        id="rnn activation",
-    ),
-    pytest.param(
-        spec(cell="gru", recurrent_activation="hard_sigmoid"),
-        "torch has no kernel with recurrent activation 'hard_sigmoid'",
-        id="recurrent activation",
-    ),
-    pytest.param(
-        spec(cell="gru", reset_after=False),
-        "torch has no GRU kernel with reset_after=False",
-        id="reset before",
-    ),
-]
-
-
-@pytest.mark.parametrize("spec", CELLS)
-def test_the_choice_is_native_where_it_can_be(spec: Recurrent) -> None:
-    assert choose_engine([spec]) == (
-        "native",
-        "native: torch's own kernel computes this cell exactly.",
-    )
-
-
-@pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
-def test_the_choice_is_scan_with_a_reason(obstructed: Recurrent, reason: str) -> None:
-    assert obstacle(obstructed, training=False) == reason
-    assert choose_engine([spec(cell="lstm"), obstructed]) == ("scan", f"scan: {reason}.")
-
-
-@pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
-def test_an_impossible_request_is_refused(obstructed: Recurrent, reason: str) -> None:
-    with pytest.raises(ValueError, match="cannot run") as refusal:
-        choose_engine([obstructed], "native")
-    assert str(refusal.value) == f"engine 'native' cannot run this layer: {reason}. Use 'scan'."
-
-
-@pytest.mark.parametrize("name", ["native", "scan"])
-def test_a_possible_request_is_followed(name: str) -> None:
-    assert choose_engine([spec(cell="gru")], name) == (name, f"{name}: as requested.")
-
-
-def test_an_unknown_engine_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"^engine must be one of auto, scan, native.*; got 'cudnn'"
-    ):
-        choose_engine([spec(cell="gru")], "cudnn")
-
-
-@pytest.mark.parametrize("spec", CELLS)
-def test_recurrent_dropout_stands_in_the_way_in_training_alone(spec: Recurrent) -> None:
-    dropping = replace(spec, recurrent_dropout=0.25)
-    reason = "torch has no kernel with recurrent dropout, which training applies"
-    assert choose_engine([dropping], training=True) == ("scan", f"scan: {reason}.")
-    assert choose_engine([dropping], training=False).name == "native"
-    assert choose_engine([replace(spec, dropout=0.25)], training=True).name == "native"
 
 
 @pytest.mark.parametrize("arrange", ARRANGEMENTS)

@@ -177,8 +177,9 @@ def test_merge_modes(merge_mode, return_sequences: bool) -> None:
 def test_directions_of_different_sizes_are_concatenated() -> None:
     backward = replace(spec("lstm", go_backwards=True), hidden_size=OTHER_HIDDEN, activation="relu")
     layer = random_layer(Bidirectional(forward=spec("lstm"), backward=backward))
-    assert layer(Masked(features())).values.shape == (2, HIDDEN + OTHER_HIDDEN)
-    assert layer.engine().name == "scan"
+    for engine in ("auto", "scan"):
+        layer.requested_engine = engine
+        assert layer(Masked(features())).values.shape == (2, HIDDEN + OTHER_HIDDEN)
 
 
 @pytest.mark.parametrize("mask", EVERY_MASK)
@@ -255,7 +256,7 @@ def test_the_last_output_may_be_a_masked_one(backwards: bool, zero_rows: list[bo
     assert torch.equal(zeroed, torch.where(torch.tensor(zero_rows)[:, None], 0, plain))
 
 
-@pytest.mark.parametrize("engine", ["native", "scan"])
+@pytest.mark.parametrize("engine", ["auto", "native", "scan"])
 @pytest.mark.parametrize("return_sequences", [True, False], ids=["sequence", "final"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_an_empty_row_gives_zeros_and_finite_gradients(
@@ -276,8 +277,12 @@ def test_an_empty_row_gives_zeros_and_finite_gradients(
 
 
 def test_the_engine_says_why() -> None:
-    layer = RecurrentLayer(Bidirectional(forward=spec("gru", reset_after=False)), SHAPE)
-    assert layer.engine().reason == "scan: torch has no GRU kernel with reset_after=False."
+    layer = RecurrentLayer(Bidirectional(forward=spec("rnn", activation="softmax")), SHAPE)
+    assert layer.engine().reason == (
+        "scan: one step after another, whatever the cell; the compiled kernel has no activation "
+        "'softmax'; the batched engine computes units apart, which activation 'softmax' mixes; "
+        "torch has no rnn kernel with activation 'softmax'."
+    )
     layer.requested_engine = "native"
     with pytest.raises(ValueError, match="engine 'native' cannot run this layer"):
         layer(Masked(features().float()))

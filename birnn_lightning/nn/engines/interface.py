@@ -29,12 +29,15 @@ class Direction(NamedTuple):
         weights: the parameters.
         state: the initial state, one ``(batch, hidden)`` tensor for each of the cell's states.
         dropout: factors of the inputs and of the state.
+        wants_sequence: whether every step's output is wanted. Where not, the final state is enough:
+            an engine may return a sequence without steps.
     """
 
     spec: Recurrent
     weights: Weights
     state: State
     dropout: DropoutFactors = DropoutFactors()
+    wants_sequence: bool = True
 
 
 class Outcome(NamedTuple):
@@ -50,4 +53,7 @@ class Outcome(NamedTuple):
 
 
 Engine = Callable[[Sequence[Direction], Tensor, Tensor | None], list[Outcome]]
-"""``(directions, inputs (batch, time, feature), mask (batch, time) or None) -> outcomes``."""
+"""``(directions, inputs (batch, time, feature), mask (batch, time) or None) -> outcomes``.
+
+The outcomes have the type of the inputs, under autocast too.
+"""

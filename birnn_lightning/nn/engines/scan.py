@@ -11,13 +11,20 @@ from birnn_lightning.nn.engines.interface import Direction, Outcome
 
 
 def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
-    """Runs each direction by itself; see `Engine` for the shapes."""
-    return [run_direction(direction, inputs, mask) for direction in directions]
+    """Runs each direction by itself; see `Engine` for the shapes.
+
+    Autocast may mix types on the way; what comes out has that of the inputs.
+    """
+    outcomes = [run_direction(direction, inputs, mask) for direction in directions]
+    return [
+        Outcome(sequence.to(inputs.dtype), tuple(state.to(inputs.dtype) for state in states))
+        for sequence, states in outcomes
+    ]
 
 
 def run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> Outcome:
     """Runs one direction; a masked step gives output 0 and leaves the state as it is."""
-    spec, weights, state, dropout = direction
+    spec, weights, state, dropout, _ = direction
     step = cell_of(spec).step
     activation, recurrent_activation = activations_of(spec)
     recurrence = Recurrence(weights.weight_hh, weights.bias_hh, dropout.state)

@@ -1,0 +1,96 @@
+"""A compiled kernel for the CPU: every cell, every mask, dropout of inputs and state.
+
+All gates of a unit are one sum in registers, inputs and state together; rows are independent, so a
+task is one direction of some rows, and nothing waits within a layer. Only valid steps are computed:
+a masked batch is its tokens, row after row, and never padded.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, padded_size
+from birnn_lightning.nn.engines.fused.function import Operands, Recurrence, Run, run_forward
+from birnn_lightning.nn.engines.fused.layout import project_by_gate
+from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
+from birnn_lightning.nn.engines.interface import Direction, Outcome
+from birnn_lightning.nn.specs import STATES, Recurrent
+
+
+def obstacle(spec: Recurrent, training: bool) -> str | None:
+    """Why the kernel cannot run a spec, or None where it can."""
+    roles = (
+        [spec.activation] if spec.cell == "rnn" else [spec.activation, spec.recurrent_activation]
+    )
+    for name in roles:
+        if name not in ACTIVATIONS:
+            return f"the compiled kernel has no activation {name!r}"
+    return None
+
+
+def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
+    """Runs all directions in one call; see `Engine` for the shapes.
+
+    Computes in float64 where the inputs are, otherwise in float32.
+    """
+    dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+    with torch.autocast("cpu", enabled=False):
+        return _run(directions, inputs, mask, dtype)
+
+
+def _run(
+    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None, dtype: torch.dtype
+) -> list[Outcome]:
+    steps = steps_of(*inputs.shape[:2], mask)
+    values = inputs.to(dtype).contiguous()
+    specs = [direction.spec for direction in directions]
+    wanted = any(direction.wants_sequence for direction in directions)
+    call = Run(specs, steps, wanted, dtype)
+    operands = [_operands(direction, values, steps) for direction in directions]
+    tensors = [tensor for one in operands for tensor in one]
+    if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
+        sequence, *finals = Recurrence.apply(call, *tensors)
+    else:
+        sequence, *finals = run_forward(call, operands, keep=False)
+    parts = sequence.to(inputs.dtype).split([spec.hidden_size for spec in specs], dim=-1)
+    states = iter([final.to(inputs.dtype) for final in finals])
+    return [
+        Outcome(part, tuple(next(states) for _ in STATES[spec.cell]))
+        for part, spec in zip(parts, specs, strict=True)
+    ]
+
+
+def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
+    """The tensors of a direction, of one precision and in C order."""
+    spec, dtype = direction.spec, values.dtype
+
+    def ready(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor.to(dtype).contiguous()
+
+    weight_ih, weight_hh, bias_ih, bias_hh = (ready(one) for one in direction.weights)
+    inputs: Tensor | None = values
+    dropped, projected = direction.dropout.inputs, None
+    if dropped is not None:
+        dropped = dropped.to(dtype)
+        if dropped.shape[1] == 1:
+            inputs = values * dropped
+        else:
+            padded = padded_size(spec.hidden_size, dtype)
+            assert weight_ih is not None
+            projected = project_by_gate(spec, values, weight_ih, dropped, steps, padded)
+            inputs = weight_ih = None
+    state = [ready(one) for one in direction.state]
+    assert weight_hh is not None
+    assert state[0] is not None
+    return Operands(
+        inputs,
+        projected,
+        weight_ih,
+        weight_hh,
+        bias_ih,
+        bias_hh,
+        ready(direction.dropout.state),
+        state[0],
+        state[1] if len(state) == 2 else None,
+    )

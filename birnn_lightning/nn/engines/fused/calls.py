@@ -1,0 +1,141 @@
+"""Tensors to the structures of ``kernel/interface.h``, and calls of the kernel."""
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import c_int64, c_void_p
+
+import torch
+from torch import Tensor
+
+from birnn_lightning.nn.engines.fused.compilation import instruction_set, load_library
+from birnn_lightning.nn.specs import Recurrent
+
+ACTIVATIONS: tuple[str, ...] = (
+    "linear",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "hard_sigmoid",
+    "hard_sigmoid_keras2",
+    "hard_tanh",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softsign",
+    "exponential",
+    "silu",
+)
+"""In the order of the kernel's numbers."""
+PRECISIONS = {torch.float32: "float32", torch.float64: "float64"}
+CELLS = ("rnn", "lstm", "gru", "gru reset before")
+MAX_CHUNK_ROWS = 64
+"""As ``MAX_TASK_ROWS`` of the kernel."""
+
+
+class Batch(ctypes.Structure):
+    """``Batch``: the tokens of every row."""
+
+    _fields_ = (
+        ("rows", c_int64),
+        ("offsets", c_void_p),
+        ("places", c_void_p),
+        ("order", c_void_p),
+    )
+
+
+class Forward(ctypes.Structure):
+    """``Forward``: one direction."""
+
+    _fields_ = (
+        ("input_size", c_int64),
+        ("hidden_size", c_int64),
+        ("cell", c_int64),
+        ("activation", c_int64),
+        ("recurrent_activation", c_int64),
+        ("reverse", c_int64),
+        ("weight_ih", c_void_p),
+        ("weight_hh", c_void_p),
+        ("bias_ih", c_void_p),
+        ("bias_hh", c_void_p),
+        ("factor", c_void_p),
+        ("inputs", c_void_p),
+        ("input_stride", c_int64),
+        ("projected", c_void_p),
+        ("initial_h", c_void_p),
+        ("initial_c", c_void_p),
+        ("outputs", c_void_p),
+        ("output_stride", c_int64),
+        ("final_h", c_void_p),
+        ("final_c", c_void_p),
+        ("saved", c_void_p),
+        ("previous", c_void_p),
+    )
+
+
+class Backward(ctypes.Structure):
+    """``Backward``: the gradients of one direction."""
+
+    _fields_ = (
+        ("of", ctypes.POINTER(Forward)),
+        ("outputs", c_void_p),
+        ("output_stride", c_int64),
+        ("final_h", c_void_p),
+        ("final_c", c_void_p),
+        ("inputs", c_void_p),
+        ("projected", c_void_p),
+        ("weight_ih", c_void_p),
+        ("weight_hh", c_void_p),
+        ("bias", c_void_p),
+        ("initial_h", c_void_p),
+        ("initial_c", c_void_p),
+    )
+
+
+def cell_number(spec: Recurrent) -> int:
+    """The kernel's number of a spec's cell."""
+    before = spec.cell == "gru" and not spec.reset_after
+    return CELLS.index("gru reset before" if before else spec.cell)
+
+
+def gate_blocks(spec: Recurrent) -> int:
+    """Blocks of the gradient of a token."""
+    return load_library().birnn_gate_blocks(cell_number(spec))
+
+
+def saved_values(spec: Recurrent) -> int:
+    """Values that are kept of a unit at a token."""
+    return load_library().birnn_saved_values(cell_number(spec))
+
+
+def padded_size(hidden_size: int, dtype: torch.dtype) -> int:
+    """``hidden_size`` in whole vectors."""
+    lanes = instruction_set().vector_bytes // dtype.itemsize
+    return -(-hidden_size // lanes) * lanes
+
+
+def pointer(tensor: Tensor | None) -> int | None:
+    """Where a tensor's data begins; None for no tensor."""
+    return None if tensor is None else tensor.data_ptr()
+
+
+def call(
+    name: str,
+    batch: Batch,
+    directions: Sequence[Forward] | Sequence[Backward],
+    dtype: torch.dtype,
+    chunks: int,
+    threads: int,
+) -> None:
+    """Calls ``birnn_forward`` or ``birnn_backward``.
+
+    Raises:
+        MemoryError: no memory for the packed weights.
+    """
+    function = getattr(load_library(), f"{name}_{PRECISIONS[dtype]}")
+    array = (type(directions[0]) * len(directions))(*directions)
+    status = function(
+        ctypes.byref(batch), array, c_int64(len(array)), c_int64(chunks), c_int64(threads)
+    )
+    if status:
+        raise MemoryError("no memory for the packed weights of a recurrent layer.")

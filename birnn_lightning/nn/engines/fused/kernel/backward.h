@@ -1,0 +1,435 @@
+/* One direction backward, for a share of the rows. The gradients of the gates' sums are kept for a block of
+   tokens; then, while they are near, `flush` makes those of inputs and weights out of them. */
+
+typedef struct {
+    const Batch *batch;
+    const Backward *to;
+    const Forward *of;
+    const REAL *state_weights, *input_weights; /* as `pack_backward` has them */
+    int64_t rows, units, padded;
+    int64_t row[MAX_TASK_ROWS];
+    REAL *h, *c;             /* gradients of the state, (rows, padded) */
+    REAL *seen;              /* reset_before: the gradient of what the candidate saw */
+    REAL *bias;              /* (gate blocks, padded) */
+    REAL *weight_ih, *weight_hh; /* as `Backward` has them */
+    int64_t start, count;    /* of the block: its first entry of this step, and all its entries */
+    int64_t entry_row[BLOCK_TOKENS], token[BLOCK_TOKENS], place[BLOCK_TOKENS];
+    REAL *gates;             /* (BLOCK_TOKENS, gate blocks, padded) */
+    REAL *dropped;           /* (BLOCK_TOKENS, padded): what a gate saw of the state */
+} NAME(BackwardTask);
+
+/* The gradient of one gate's sum: written, and added to the bias's. */
+INLINE void NAME(give)(const NAME(BackwardTask) *task, int64_t index, int block, int64_t unit,
+                       Vector gradient)
+{
+    const int blocks = GATE_BLOCKS[task->of->cell];
+    REAL *to = task->gates + ((task->start + index) * blocks + block) * task->padded + unit;
+    const int64_t count = task->of->hidden_size - unit;
+    if (count < LANES) gradient = NAME(first_lanes)(gradient, count);
+    NAME(store)(to, gradient);
+    REAL *bias = task->bias + block * task->padded + unit;
+    NAME(store)(bias, NAME(load)(bias) + gradient);
+}
+
+INLINE const REAL *NAME(kept_at)(const NAME(BackwardTask) *task, int64_t index, int64_t unit)
+{
+    const Forward *of = task->of;
+    return (const REAL *)of->saved + task->token[task->start + index] * SAVED[of->cell] * task->padded + unit;
+}
+
+INLINE Vector NAME(previous_state)(const NAME(BackwardTask) *task, int64_t index, int64_t unit)
+{
+    const int64_t token = task->token[task->start + index];
+    return NAME(load)((const REAL *)task->of->previous + token * task->padded + unit);
+}
+
+/* The LSTM's memory before a step: that of the token before, or the initial one. */
+INLINE Vector NAME(previous_memory)(const NAME(BackwardTask) *task, int64_t index, int64_t unit,
+                                    int64_t step)
+{
+    const Forward *of = task->of;
+    if (step == 0)
+        return NAME(load_some)(
+            (const REAL *)of->initial_c + task->row[index] * of->hidden_size + unit,
+            of->hidden_size - unit);
+    const int64_t token = task->token[task->start + index] + (of->reverse ? 1 : -1);
+    return NAME(load)((const REAL *)of->saved + (token * SAVED[LSTM] + 4) * task->padded + unit);
+}
+
+INLINE void NAME(lstm_gradient)(const NAME(BackwardTask) *task, int64_t index, int64_t unit,
+                                int64_t step, Vector dh)
+{
+    const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
+    const int64_t padded = task->padded;
+    const REAL *kept = NAME(kept_at)(task, index, unit);
+    REAL *memory = task->c + index * padded + unit;
+    Vector i_slope, f_slope, g_slope, o_slope, slope;
+    const Vector i = NAME(restored)(gate, NAME(load)(kept), &i_slope);
+    const Vector f = NAME(restored)(gate, NAME(load)(kept + padded), &f_slope);
+    const Vector g = NAME(restored)(act, NAME(load)(kept + 2 * padded), &g_slope);
+    const Vector o = NAME(restored)(gate, NAME(load)(kept + 3 * padded), &o_slope);
+    const Vector c = NAME(load)(kept + 4 * padded);
+    const Vector a = NAME(restored)(act, NAME(kept)(act, c, NAME(activated)(act, c)), &slope);
+    const Vector dc = NAME(load)(memory) + dh * o * slope;
+    NAME(give)(task, index, 0, unit, dc * g * i_slope);
+    NAME(give)(task, index, 1, unit, dc * NAME(previous_memory)(task, index, unit, step) * f_slope);
+    NAME(give)(task, index, 2, unit, dc * i * g_slope);
+    NAME(give)(task, index, 3, unit, dh * a * o_slope);
+    NAME(store)(memory, dc * f);
+    NAME(store)(task->h + index * padded + unit, (Vector){0});
+}
+
+INLINE void NAME(gru_gradient)(const int cell, const NAME(BackwardTask) *task, int64_t index,
+                               int64_t unit, Vector dh)
+{
+    const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
+    const int64_t padded = task->padded;
+    const REAL *kept = NAME(kept_at)(task, index, unit);
+    Vector r_slope, z_slope, n_slope;
+    const Vector z = NAME(restored)(gate, NAME(load)(kept + padded), &z_slope);
+    const Vector n = NAME(restored)(act, NAME(load)(kept + 2 * padded), &n_slope);
+    const Vector dn = dh * (1 - z) * n_slope;
+    const Vector dz = dh * (NAME(previous_state)(task, index, unit) - n) * z_slope;
+    NAME(give)(task, index, 0, unit, dn);
+    NAME(give)(task, index, 2, unit, dz);
+    NAME(store)(task->h + index * padded + unit, dh * z);
+    if (cell == GRU_RESET_AFTER) {
+        const Vector r = NAME(restored)(gate, NAME(load)(kept), &r_slope);
+        NAME(give)(task, index, 1, unit, dn * NAME(load)(kept + 3 * padded) * r_slope);
+        NAME(give)(task, index, 3, unit, dn * r);
+    }
+}
+
+INLINE void NAME(rnn_gradient)(const NAME(BackwardTask) *task, int64_t index, int64_t unit, Vector dh)
+{
+    Vector slope;
+    NAME(restored)(task->of->activation, NAME(load)(NAME(kept_at)(task, index, unit)), &slope);
+    NAME(give)(task, index, 0, unit, dh * slope);
+    NAME(store)(task->h + index * task->padded + unit, (Vector){0});
+}
+
+/* From the gradient of what the candidate saw, (r h) with its dropout, to those of r and of h. */
+INLINE void NAME(reset_gradient)(const NAME(BackwardTask) *task, int64_t index, int64_t unit)
+{
+    const Forward *of = task->of;
+    const int64_t hidden = of->hidden_size, at = index * task->padded + unit;
+    Vector slope, seen = NAME(load)(task->seen + at);
+    if (of->factor) {
+        const REAL *factor = (const REAL *)of->factor;
+        factor += (task->row[index] * 3 + CANDIDATE) * hidden + unit;
+        seen *= NAME(load_some)(factor, hidden - unit);
+    }
+    const Vector r = NAME(restored)(
+        of->recurrent_activation, NAME(load)(NAME(kept_at)(task, index, unit)), &slope);
+    NAME(give)(task, index, 1, unit, seen * NAME(previous_state)(task, index, unit) * slope);
+    NAME(store)(task->h + at, NAME(load)(task->h + at) + seen * r);
+}
+
+/* to += gradients of `count` gate blocks from `block` on, times their weights, for one panel of units;
+   `packed` says where the first of these blocks stands among the packed ones. */
+INLINE void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t active, int64_t panel, int block,
+                             int packed, int count, const REAL *factors, REAL *to)
+{
+    const Forward *of = task->of;
+    const int64_t hidden = of->hidden_size, padded = task->padded;
+    const int blocks = GATE_BLOCKS[of->cell], gates = GATES[of->cell];
+    const int columns = NAME(panel_columns)(task->units, panel);
+    const int64_t unit = panel * COLUMNS * LANES, step = hidden * columns * LANES;
+    const REAL *weights = task->state_weights + unit * gates * hidden + packed * step;
+    const int together = padded == hidden && !factors;
+    int rows;
+    for (int64_t first = 0; first < active; first += rows) {
+        const REAL *a[TILE_ROWS];
+        ROW_SUMS sums[TILE_ROWS];
+        rows = tile_rows(active, first);
+        for (int row = 0; row < rows; row++) {
+            a[row] = task->gates + ((task->start + first + row) * blocks + block) * padded;
+            for (int column = 0; column < columns; column++)
+                sums[row][column] = factors ? (Vector){0} : NAME(load)(
+                    to + (first + row) * padded + unit + column * LANES);
+        }
+        for (int part = 0; part < (together ? 1 : count); part++) {
+            NAME(add_product)(0, rows, 0, columns, sums, a, weights + part * step,
+                              together ? count * hidden : hidden);
+            for (int row = 0; row < rows; row++) {
+                a[row] += padded;
+                if (!factors) continue;
+                const REAL *factor = factors + task->row[first + row] * gates * hidden + unit;
+                for (int column = 0; column < columns; column++) {
+                    REAL *sum = to + (first + row) * padded + unit + column * LANES;
+                    const Vector kept = NAME(load_some)(factor + part * hidden + column * LANES,
+                                                        hidden - unit - column * LANES);
+                    NAME(store)(sum, NAME(load)(sum) + sums[row][column] * kept);
+                    sums[row][column] = (Vector){0};
+                }
+            }
+        }
+        if (factors) continue;
+        for (int row = 0; row < rows; row++)
+            for (int column = 0; column < columns; column++)
+                NAME(store)(to + (first + row) * padded + unit + column * LANES, sums[row][column]);
+    }
+}
+
+INLINE void NAME(back_product)(const NAME(BackwardTask) *task, int64_t active, int block, int packed,
+                               int count, const REAL *factors, REAL *to)
+{
+    for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(task->units); panel++)
+        NAME(back_panel)(task, active, panel, block, packed, count, factors, to);
+}
+
+/* to (n, columns) += the outer products of the block: left (count, n) times `columns` vectors of the gates
+   from `offset` on; the rows of `to` are `stride` long. */
+INLINE void NAME(outer)(const int rows, const int columns, const NAME(BackwardTask) *task,
+                        const REAL *const *left, int64_t offset, REAL *to, int64_t stride)
+{
+    const int64_t width = GATE_BLOCKS[task->of->cell] * task->padded;
+    const REAL *gates = task->gates + offset;
+    Vector sum[TILE_ROWS][COLUMNS];
+    UNROLL for (int row = 0; row < rows; row++)
+        UNROLL for (int column = 0; column < columns; column++)
+            sum[row][column] = NAME(load)(to + row * stride + column * LANES);
+    for (int64_t k = 0; k < task->count; k++, gates += width) {
+        const REAL *from = left[k];
+        Vector gradient[COLUMNS];
+        UNROLL for (int column = 0; column < columns; column++)
+            gradient[column] = NAME(load)(gates + column * LANES);
+        UNROLL for (int row = 0; row < rows; row++) {
+            const Vector value = NAME(all)(from[row]);
+            UNROLL for (int column = 0; column < columns; column++)
+                sum[row][column] += value * gradient[column];
+        }
+    }
+    UNROLL for (int row = 0; row < rows; row++)
+        UNROLL for (int column = 0; column < columns; column++)
+            NAME(store)(to + row * stride + column * LANES, sum[row][column]);
+}
+
+#define OUTER(rows, columns)                                                                        \
+    static NEVER_INLINE void NAME(outer_##rows##_##columns)(                                        \
+        const NAME(BackwardTask) * task, const REAL *const *left, int64_t offset, REAL *to,         \
+        int64_t stride)                                                                             \
+    {                                                                                               \
+        NAME(outer)(rows, columns, task, left, offset, to, stride);                                 \
+    }
+#define OUTER_ROWS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
+EACH_TILE_ROWS(OUTER_ROWS)
+typedef void (*NAME(Outer))(const NAME(BackwardTask) *, const REAL *const *, int64_t, REAL *, int64_t);
+#define OUTERS(rows)                                                                                \
+    {NAME(outer_##rows##_1), NAME(outer_##rows##_2), NAME(outer_##rows##_3), NAME(outer_##rows##_4)},
+static const NAME(Outer) NAME(OUTERS)[TILE_ROWS][COLUMNS] = {EACH_TILE_ROWS(OUTERS)};
+
+/* The outer products of left (count, n) and `blocks` gate blocks from `block` on; `to` (n, gates, padded)
+   takes them from its block number `at` on. Advances the pointers in `left`. */
+static void NAME(outer_products)(const NAME(BackwardTask) *task, const REAL **left, int64_t n,
+                                 int block, int blocks, int at, REAL *to)
+{
+    const int64_t stride = GATES[task->of->cell] * task->padded, vectors = blocks * task->units;
+    int rows;
+    for (int64_t first = 0; first < n; first += rows) {
+        rows = tile_rows(n, first);
+        for (int64_t vector = 0; vector < vectors; vector += COLUMNS) {
+            const int columns = vectors - vector < COLUMNS ? (int)(vectors - vector) : COLUMNS;
+            NAME(OUTERS)[rows - 1][columns - 1](
+                task, left, block * task->padded + vector * LANES,
+                to + first * stride + at * task->padded + vector * LANES, stride);
+        }
+        for (int64_t k = 0; k < task->count; k++) left[k] += rows;
+    }
+}
+
+/* The gradient of the recurrent weights: each gate's, times what it saw of the state. */
+static void NAME(state_weight_gradient)(const NAME(BackwardTask) *task)
+{
+    const Forward *of = task->of;
+    const int64_t hidden = of->hidden_size, padded = task->padded;
+    const int gates = GATES[of->cell], after = of->cell == GRU_RESET_AFTER;
+    const REAL *left[BLOCK_TOKENS];
+    const int apart = of->factor || of->cell == GRU_RESET_BEFORE;
+    for (int gate = 0; gate < (apart ? gates : 1); gate++) {
+        const int candidate = of->cell == GRU_RESET_BEFORE && gate == 0;
+        const int number = after ? gate : INPUT_GATES[of->cell][gate];
+        for (int64_t k = 0; k < task->count; k++) {
+            const int64_t token = task->token[k];
+            const REAL *h = (const REAL *)of->previous + token * padded;
+            if (candidate) {
+                h = (const REAL *)of->saved + (token * SAVED[of->cell] + 3) * padded;
+            } else if (of->factor) {
+                const REAL *factor = (const REAL *)of->factor;
+                factor += (task->entry_row[k] * gates + number) * hidden;
+                REAL *seen = task->dropped + k * padded;
+                for (int64_t unit = 0; unit < hidden; unit++) seen[unit] = h[unit] * factor[unit];
+                h = seen;
+            }
+            left[k] = h;
+        }
+        NAME(outer_products)(task, left, hidden, gate + after, apart ? 1 : gates, gate,
+                             task->weight_hh);
+    }
+}
+
+/* The gradient of the inputs of a block of tokens. */
+static void NAME(input_gradient)(const NAME(BackwardTask) *task)
+{
+    const Forward *of = task->of;
+    const int64_t size = of->input_size, hidden = of->hidden_size, padded = task->padded;
+    const int gates = GATES[of->cell], blocks = GATE_BLOCKS[of->cell];
+    const int64_t units = vectors_of(size, LANES);
+    const int together = padded == hidden;
+    for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(units); panel++) {
+        const int columns = NAME(panel_columns)(units, panel);
+        const int64_t unit = panel * COLUMNS * LANES, step = hidden * columns * LANES;
+        const REAL *weights = task->input_weights + unit * gates * hidden;
+        int rows;
+        for (int64_t first = 0; first < task->count; first += rows) {
+            const REAL *a[TILE_ROWS];
+            ROW_SUMS sums[TILE_ROWS];
+            rows = tile_rows(task->count, first);
+            memset(sums, 0, sizeof sums);
+            for (int row = 0; row < rows; row++) a[row] = task->gates + (first + row) * blocks * padded;
+            for (int part = 0; part < (together ? 1 : gates); part++) {
+                NAME(add_product)(0, rows, 0, columns, sums, a, weights + part * step,
+                                  together ? gates * hidden : hidden);
+                for (int row = 0; row < rows; row++) a[row] += padded;
+            }
+            for (int row = 0; row < rows; row++)
+                for (int column = 0; column < columns; column++) {
+                    const int64_t at = unit + column * LANES;
+                    NAME(store_some)(
+                        (REAL *)task->to->inputs + task->place[first + row] * size + at,
+                        sums[row][column], size - at);
+                }
+        }
+    }
+}
+
+/* What a full block of gate gradients gives to inputs and weights. */
+static void NAME(flush)(NAME(BackwardTask) *task)
+{
+    const Forward *of = task->of;
+    const int64_t padded = task->padded;
+    const int gates = GATES[of->cell], blocks = GATE_BLOCKS[of->cell];
+    if (task->weight_hh) NAME(state_weight_gradient)(task);
+    if (task->weight_ih) {
+        const REAL *left[BLOCK_TOKENS];
+        for (int64_t k = 0; k < task->count; k++)
+            left[k] = (const REAL *)of->inputs + task->place[k] * of->input_stride;
+        NAME(outer_products)(task, left, of->input_size, 0, gates, 0, task->weight_ih);
+    }
+    if (task->to->inputs) NAME(input_gradient)(task);
+    if (task->to->projected)
+        for (int64_t k = 0; k < task->count; k++)
+            memcpy((REAL *)task->to->projected + task->token[k] * gates * padded,
+                   task->gates + k * blocks * padded, gates * padded * sizeof(REAL));
+    task->count = 0;
+}
+
+INLINE void NAME(backward_steps)(const int cell, NAME(BackwardTask) *task)
+{
+    const Batch *batch = task->batch;
+    const Forward *of = task->of;
+    const int64_t hidden = of->hidden_size, padded = task->padded;
+    const REAL *factor = of->factor;
+    int64_t active = 0;
+    for (int64_t step = task->rows ? row_length(batch, task->row[0]) : 0; step--;) {
+        while (active < task->rows && row_length(batch, task->row[active]) > step) active++;
+        task->start = task->count;
+        if (task->start + active > BLOCK_TOKENS) {
+            NAME(flush)(task);
+            task->start = 0;
+        }
+        task->count = task->start + active;
+        for (int64_t index = 0; index < active; index++) {
+            const int64_t entry = task->start + index, row = task->row[index];
+            task->entry_row[entry] = row;
+            task->token[entry] = token_at(batch, row, step, of->reverse);
+            task->place[entry] = place_of(batch, task->token[entry]);
+            const REAL *outputs = task->to->outputs;
+            if (outputs) outputs += task->place[entry] * task->to->output_stride;
+            for (int64_t unit = 0; unit < hidden; unit += LANES) {
+                Vector dh = NAME(load)(task->h + index * padded + unit);
+                if (outputs) dh += NAME(load_some)(outputs + unit, hidden - unit);
+                if (cell == RNN)
+                    NAME(rnn_gradient)(task, index, unit, dh);
+                else if (cell == LSTM)
+                    NAME(lstm_gradient)(task, index, unit, step, dh);
+                else
+                    NAME(gru_gradient)(cell, task, index, unit, dh);
+            }
+        }
+        if (cell == RNN)
+            NAME(back_product)(task, active, 0, 0, 1, factor, task->h);
+        else if (cell == LSTM)
+            NAME(back_product)(task, active, 0, 0, 4, factor, task->h);
+        else if (cell == GRU_RESET_AFTER)
+            NAME(back_product)(task, active, 1, 0, 3, factor, task->h);
+        else {
+            memset(task->seen, 0, active * padded * sizeof(REAL));
+            NAME(back_product)(task, active, 0, 0, 1, NULL, task->seen);
+            for (int64_t index = 0; index < active; index++)
+                for (int64_t unit = 0; unit < hidden; unit += LANES)
+                    NAME(reset_gradient)(task, index, unit);
+            NAME(back_product)(task, active, 1, 1, 2, factor, task->h);
+        }
+    }
+    NAME(flush)(task);
+}
+
+static void NAME(copy_state)(REAL *to, int64_t to_stride, const REAL *from, int64_t from_stride,
+                             int64_t to_row, int64_t from_row, int64_t hidden)
+{
+    if (from && to)
+        memcpy(to + to_row * to_stride, from + from_row * from_stride, hidden * sizeof(REAL));
+}
+
+/* Runs a share of the rows back, as task number `chunk`. `workspace` is as large as `backward_workspace`
+   says. */
+static void NAME(backward_task)(const Batch *batch, const Backward *to, const REAL *state_weights,
+                                const REAL *input_weights, Share share, REAL *workspace)
+{
+    const Forward *of = to->of;
+    const int64_t hidden = of->hidden_size, units = vectors_of(hidden, LANES);
+    const int64_t padded = units * LANES, rows = share_size(batch, share), chunk = share.first;
+    const int64_t width = GATES[of->cell] * padded, blocks = GATE_BLOCKS[of->cell];
+    NAME(BackwardTask) task = {.batch = batch, .to = to, .of = of, .state_weights = state_weights,
+                               .input_weights = input_weights, .rows = rows, .units = units,
+                               .padded = padded};
+    task.h = workspace;
+    task.c = task.h + rows * padded;
+    task.seen = task.c + rows * padded;
+    task.gates = task.seen + rows * padded;
+    task.dropped = task.gates + BLOCK_TOKENS * blocks * padded;
+    task.bias = (REAL *)to->bias + chunk * blocks * padded;
+    memset(workspace, 0, 2 * rows * padded * sizeof(REAL));
+    memset(task.bias, 0, blocks * padded * sizeof(REAL));
+    if (to->weight_ih) {
+        task.weight_ih = (REAL *)to->weight_ih + chunk * of->input_size * width;
+        memset(task.weight_ih, 0, of->input_size * width * sizeof(REAL));
+    }
+    if (to->weight_hh) {
+        task.weight_hh = (REAL *)to->weight_hh + chunk * hidden * width;
+        memset(task.weight_hh, 0, hidden * width * sizeof(REAL));
+    }
+    for (int64_t index = 0; index < rows; index++) {
+        task.row[index] = share_row(batch, share, index);
+        NAME(copy_state)(task.h, padded, to->final_h, hidden, index, task.row[index], hidden);
+        NAME(copy_state)(task.c, padded, to->final_c, hidden, index, task.row[index], hidden);
+    }
+    switch (of->cell) {
+    case RNN: NAME(backward_steps)(RNN, &task); break;
+    case LSTM: NAME(backward_steps)(LSTM, &task); break;
+    case GRU_RESET_AFTER: NAME(backward_steps)(GRU_RESET_AFTER, &task); break;
+    default: NAME(backward_steps)(GRU_RESET_BEFORE, &task); break;
+    }
+    for (int64_t index = 0; index < rows; index++) {
+        NAME(copy_state)(to->initial_h, hidden, task.h, padded, task.row[index], index, hidden);
+        if (of->cell == LSTM)
+            NAME(copy_state)(to->initial_c, hidden, task.c, padded, task.row[index], index, hidden);
+    }
+}
+
+/* Numbers of REAL that `backward_task` needs for a share of `rows`. */
+static int64_t NAME(backward_workspace)(const Forward *of, int64_t rows, int64_t padded)
+{
+    return 3 * rows * padded + BLOCK_TOKENS * (GATE_BLOCKS[of->cell] + 1) * padded;
+}

@@ -1,0 +1,56 @@
+/* How the rows of a batch are shared by tasks, whatever the precision. */
+
+/* A task: one direction, and every `tasks`-th row from `first` on in the batch's order. */
+typedef struct {
+    int64_t first, tasks;
+} Share;
+
+static int64_t share_size(const Batch *batch, Share share)
+{
+    return (batch->rows - share.first + share.tasks - 1) / share.tasks;
+}
+
+static int64_t share_row(const Batch *batch, Share share, int64_t index)
+{
+    const int64_t place = share.first + index * share.tasks;
+    return batch->order ? batch->order[place] : place;
+}
+
+INLINE int64_t row_length(const Batch *batch, int64_t row)
+{
+    return batch->offsets[row + 1] - batch->offsets[row];
+}
+
+/* The token of a row's step, counted in processing order. */
+INLINE int64_t token_at(const Batch *batch, int64_t row, int64_t step, int64_t reverse)
+{
+    return reverse ? batch->offsets[row + 1] - 1 - step : batch->offsets[row] + step;
+}
+
+INLINE int64_t place_of(const Batch *batch, int64_t token)
+{
+    return batch->places ? batch->places[token] : token;
+}
+
+/* Rows in tiles as even as can be: how many rows the tile that starts at `row` has. */
+INLINE int tile_rows(int64_t rows, int64_t row)
+{
+    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    const int64_t small = rows / tiles, larger = rows % tiles;
+    return (int)(row < larger * (small + 1) ? small + 1 : small);
+}
+
+INLINE int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* How many vectors of `lanes` numbers hold `size` of them. */
+INLINE int64_t vectors_of(int64_t size, int64_t lanes) { return (size + lanes - 1) / lanes; }
+
+static const int GATES[] = {1, 4, 3, 3};
+/* Gate blocks of the gradient: RNN h; LSTM i f g o; GRU n_x r z n_h, so that the blocks of both products
+   stand together; without reset_after n r z, whose both products see the same. */
+static const int GATE_BLOCKS[] = {1, 4, 4, 3};
+/* RNN h; LSTM i f g o c; GRU r z n, and n_h or, without reset_after, what the candidate saw. */
+static const int SAVED[] = {1, 5, 4, 4};
+
+int birnn_gate_blocks(int64_t cell) { return GATE_BLOCKS[cell]; }
+int birnn_saved_values(int64_t cell) { return SAVED[cell]; }

@@ -1,0 +1,12 @@
+/* Everything of one precision. */
+#include "precision.h"
+#include "activations.h"
+#include "products.h"
+#include "packing.h"
+#include "forward.h"
+#include "backward.h"
+#include "tasks.h"
+#undef LANES
+#undef Vector
+#undef Mask
+#undef ROW_SUMS

@@ -1,0 +1,321 @@
+/* One direction forward, for a share of the rows. */
+
+typedef struct {
+    const Batch *batch;
+    const Forward *of;
+    const NAME(Packed) *packed;
+    int64_t rows, padded;
+    int64_t row[MAX_TASK_ROWS], token[MAX_TASK_ROWS], place[MAX_TASK_ROWS];
+    REAL *h, *next, *c;
+    REAL *dropped;           /* what the gates see of the state where some of it is dropped */
+    REAL *reset, *update;    /* reset_before: the state that the candidate sees, and z */
+    REAL *candidate;         /* reset_before: what the inputs give to n */
+} NAME(Task);
+
+INLINE REAL *NAME(saved_at)(const NAME(Task) *task, int64_t index, int64_t unit)
+{
+    if (!task->of->saved) return NULL;
+    return (REAL *)task->of->saved + task->token[index] * SAVED[task->of->cell] * task->padded + unit;
+}
+
+/* The new state of a row's units: kept, and written where it is wanted. */
+INLINE void NAME(emit)(const NAME(Task) *task, int64_t index, int64_t unit, Vector h)
+{
+    NAME(store)(task->next + index * task->padded + unit, h);
+    if (task->of->outputs)
+        NAME(store_some)(
+            (REAL *)task->of->outputs + task->place[index] * task->of->output_stride + unit, h,
+            task->of->hidden_size - unit);
+}
+
+/* h' = act(x W + b + h U) */
+INLINE void NAME(rnn_units)(const NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums,
+                            int columns)
+{
+    for (int column = 0; column < columns; column++, unit += LANES) {
+        const Vector h = NAME(activated)(task->of->activation, sums[column]);
+        REAL *saved = NAME(saved_at)(task, index, unit);
+        if (saved) NAME(store)(saved, NAME(kept)(task->of->activation, sums[column], h));
+        NAME(emit)(task, index, unit, h);
+    }
+}
+
+/* c' = f c + i g, h' = o act(c') */
+INLINE void NAME(lstm_units)(const NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums)
+{
+    const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
+    const int64_t padded = task->padded;
+    const Vector i = NAME(activated)(gate, sums[0]), f = NAME(activated)(gate, sums[1]);
+    const Vector g = NAME(activated)(act, sums[2]), o = NAME(activated)(gate, sums[3]);
+    REAL *memory = task->c + index * padded + unit;
+    const Vector c = f * NAME(load)(memory) + i * g;
+    NAME(store)(memory, c);
+    REAL *saved = NAME(saved_at)(task, index, unit);
+    if (saved) {
+        NAME(store)(saved, NAME(kept)(gate, sums[0], i));
+        NAME(store)(saved + padded, NAME(kept)(gate, sums[1], f));
+        NAME(store)(saved + 2 * padded, NAME(kept)(act, sums[2], g));
+        NAME(store)(saved + 3 * padded, NAME(kept)(gate, sums[3], o));
+        NAME(store)(saved + 4 * padded, c);
+    }
+    NAME(emit)(task, index, unit, o * NAME(activated)(act, c));
+}
+
+/* n = act(n_x + r n_h), h' = z h + (1 - z) n */
+INLINE void NAME(gru_units)(const NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums)
+{
+    const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
+    const int64_t padded = task->padded;
+    const Vector r = NAME(activated)(gate, sums[1]), z = NAME(activated)(gate, sums[2]);
+    const Vector before = sums[0] + r * sums[3], n = NAME(activated)(act, before);
+    REAL *saved = NAME(saved_at)(task, index, unit);
+    if (saved) {
+        NAME(store)(saved, NAME(kept)(gate, sums[1], r));
+        NAME(store)(saved + padded, NAME(kept)(gate, sums[2], z));
+        NAME(store)(saved + 2 * padded, NAME(kept)(act, before, n));
+        NAME(store)(saved + 3 * padded, sums[3]);
+    }
+    NAME(emit)(task, index, unit, z * NAME(load)(task->h + index * padded + unit) + (1 - z) * n);
+}
+
+/* What the candidate sees: r h, with its own dropout. */
+INLINE void NAME(reset_units)(NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums)
+{
+    const int64_t gate = task->of->recurrent_activation, padded = task->padded;
+    const int64_t at = index * padded + unit, hidden = task->of->hidden_size;
+    const Vector r = NAME(activated)(gate, sums[1]), z = NAME(activated)(gate, sums[2]);
+    Vector seen = r * NAME(load)(task->h + at);
+    if (task->of->factor) {
+        const REAL *factor = (const REAL *)task->of->factor;
+        factor += (task->row[index] * 3 + CANDIDATE) * hidden + unit;
+        seen *= NAME(load_some)(factor, hidden - unit);
+    }
+    NAME(store)(task->reset + at, seen);
+    NAME(store)(task->update + at, z);
+    NAME(store)(task->candidate + at, sums[0]);
+    REAL *saved = NAME(saved_at)(task, index, unit);
+    if (saved) {
+        NAME(store)(saved, NAME(kept)(gate, sums[1], r));
+        NAME(store)(saved + padded, NAME(kept)(gate, sums[2], z));
+        NAME(store)(saved + 3 * padded, seen);
+    }
+}
+
+/* n = act(n_x + (r h) U_n), h' = z h + (1 - z) n */
+INLINE void NAME(candidate_units)(const NAME(Task) *task, int64_t index, int64_t unit,
+                                  const Vector *sums, int columns)
+{
+    const int64_t act = task->of->activation;
+    for (int column = 0; column < columns; column++, unit += LANES) {
+        const int64_t at = index * task->padded + unit;
+        const Vector n = NAME(activated)(act, sums[column]), z = NAME(load)(task->update + at);
+        REAL *saved = NAME(saved_at)(task, index, unit);
+        if (saved) NAME(store)(saved + 2 * task->padded, NAME(kept)(act, sums[column], n));
+        NAME(emit)(task, index, unit, z * NAME(load)(task->h + at) + (1 - z) * n);
+    }
+}
+
+/* Adds what the inputs give: the product, or the product that was made before. */
+INLINE void NAME(add_inputs)(const NAME(Task) *task, int rows, int64_t first, int columns,
+                             ROW_SUMS *sums, const REAL *weights, int64_t block_stride, int64_t unit)
+{
+    const Forward *of = task->of;
+    if (of->projected) {
+        for (int row = 0; row < rows; row++) {
+            const REAL *from = (const REAL *)of->projected;
+            from += task->token[first + row] * GATES[of->cell] * task->padded + unit;
+            for (int column = 0; column < columns; column++)
+                sums[row][column] += NAME(load)(from + column * block_stride);
+        }
+        return;
+    }
+    const REAL *a[TILE_ROWS];
+    for (int row = 0; row < rows; row++)
+        a[row] = (const REAL *)of->inputs + task->place[first + row] * of->input_stride;
+    NAME(add_product)(0, rows, 0, columns, sums, a, weights, of->input_size);
+}
+
+/* Adds the product with rows of `state`, each `stride` long. */
+INLINE void NAME(add_state)(int by_column, int rows, int64_t first, int column, int columns,
+                            ROW_SUMS *sums, const REAL *state, int64_t stride, const REAL *weights,
+                            int64_t depth)
+{
+    const REAL *a[TILE_ROWS];
+    for (int row = 0; row < rows; row++) a[row] = state + (first + row) * stride;
+    NAME(add_product)(by_column, rows, column, columns, sums, a, weights, depth);
+}
+
+INLINE void NAME(set_sums)(int rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
+{
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++)
+            sums[row][column] = NAME(load)(bias + column * stride);
+}
+
+/* One panel of several vectors of units of one gate: an RNN, or the candidate of reset_before. */
+INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t active, int64_t panel)
+{
+    const Forward *of = task->of;
+    const NAME(Packed) *packed = task->packed;
+    const int columns = NAME(panel_columns)(packed->units, panel);
+    const int64_t unit = panel * COLUMNS * LANES, hidden = of->hidden_size;
+    int rows;
+    for (int64_t first = 0; first < active; first += rows) {
+        ROW_SUMS sums[TILE_ROWS];
+        rows = tile_rows(active, first);
+        if (cell == RNN) {
+            NAME(set_sums)(rows, columns, sums, packed->bias + unit * COLUMNS, COLUMNS * LANES);
+            NAME(add_inputs)(task, rows, first, columns, sums, packed->inputs + unit * of->input_size,
+                             LANES, unit);
+            NAME(add_state)(0, rows, first, 0, columns, sums, of->factor ? task->dropped : task->h,
+                            task->padded, packed->state + unit * hidden, hidden);
+            for (int row = 0; row < rows; row++)
+                NAME(rnn_units)(task, first + row, unit, sums[row], columns);
+        } else {
+            for (int row = 0; row < rows; row++)
+                for (int column = 0; column < columns; column++)
+                    sums[row][column] = NAME(load)(
+                        task->candidate + (first + row) * task->padded + unit + column * LANES);
+            NAME(add_state)(0, rows, first, 0, columns, sums, task->reset, task->padded,
+                            packed->candidate + unit * hidden, hidden);
+            for (int row = 0; row < rows; row++)
+                NAME(candidate_units)(task, first + row, unit, sums[row], columns);
+        }
+    }
+}
+
+/* One panel of all gates of a vector of units. */
+INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t active, int64_t panel)
+{
+    const Forward *of = task->of;
+    const NAME(Packed) *packed = task->packed;
+    const int gates = GATES[cell], state_gates = STATE_GATE_COUNT[cell];
+    const int64_t unit = panel * LANES, hidden = of->hidden_size;
+    const int dropped = of->factor != NULL;
+    int rows;
+    for (int64_t first = 0; first < active; first += rows) {
+        ROW_SUMS sums[TILE_ROWS];
+        rows = tile_rows(active, first);
+        NAME(set_sums)(rows, COLUMNS, sums, packed->bias + unit * COLUMNS, LANES);
+        NAME(add_inputs)(task, rows, first, gates, sums,
+                         packed->inputs + unit * gates * of->input_size, task->padded, unit);
+        NAME(add_state)(dropped, rows, first, STATE_COLUMN[cell], state_gates, sums,
+                        dropped ? task->dropped : task->h,
+                        dropped ? hidden * state_gates : task->padded,
+                        packed->state + unit * state_gates * hidden, hidden);
+        for (int row = 0; row < rows; row++) {
+            if (cell == LSTM)
+                NAME(lstm_units)(task, first + row, unit, sums[row]);
+            else if (cell == GRU_RESET_AFTER)
+                NAME(gru_units)(task, first + row, unit, sums[row]);
+            else
+                NAME(reset_units)(task, first + row, unit, sums[row]);
+        }
+    }
+}
+
+/* What every gate sees of the state: [row][unit][gate], for one gate [row][unit]. */
+static void NAME(drop_state)(NAME(Task) *task, int64_t active)
+{
+    const Forward *of = task->of;
+    const int64_t hidden = of->hidden_size;
+    const int gates = STATE_GATE_COUNT[of->cell];
+    const int64_t stride = gates == 1 ? task->padded : hidden * gates;
+    for (int64_t index = 0; index < active; index++) {
+        const REAL *h = task->h + index * task->padded;
+        const REAL *factor = (const REAL *)of->factor + task->row[index] * GATES[of->cell] * hidden;
+        REAL *to = task->dropped + index * stride;
+        for (int gate = 0; gate < gates; gate++)
+            for (int64_t unit = 0; unit < hidden; unit++)
+                to[unit * gates + gate] = h[unit] * factor[gate * hidden + unit];
+    }
+}
+
+INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
+{
+    const Batch *batch = task->batch;
+    const Forward *of = task->of;
+    const NAME(Packed) *packed = task->packed;
+    const int64_t hidden = of->hidden_size, padded = task->padded;
+    int64_t active = task->rows;
+    for (int64_t step = 0;; step++) {
+        while (active && row_length(batch, task->row[active - 1]) <= step) active--;
+        if (!active) return;
+        for (int64_t index = 0; index < active; index++) {
+            task->token[index] = token_at(batch, task->row[index], step, of->reverse);
+            task->place[index] = place_of(batch, task->token[index]);
+            if (of->previous)
+                memcpy((REAL *)of->previous + task->token[index] * padded, task->h + index * padded,
+                       padded * sizeof(REAL));
+        }
+        if (of->factor) NAME(drop_state)(task, active);
+        if (cell == RNN) {
+            for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
+                NAME(one_gate_step)(cell, task, active, panel);
+        } else {
+            for (int64_t panel = 0; panel < packed->units; panel++)
+                NAME(gates_step)(cell, task, active, panel);
+            if (cell == GRU_RESET_BEFORE)
+                for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
+                    NAME(one_gate_step)(cell, task, active, panel);
+        }
+        REAL *old = task->h;
+        task->h = task->next;
+        task->next = old;
+        for (int64_t index = active; index--;) {
+            const int64_t row = task->row[index];
+            if (row_length(batch, row) > step + 1) break;
+            memcpy((REAL *)of->final_h + row * hidden, task->h + index * padded, hidden * sizeof(REAL));
+            if (cell == LSTM)
+                memcpy((REAL *)of->final_c + row * hidden, task->c + index * padded,
+                       hidden * sizeof(REAL));
+        }
+    }
+}
+
+/* Runs a share of the rows. `workspace` is as large as `forward_workspace` says. */
+static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME(Packed) *packed,
+                               Share share, REAL *workspace)
+{
+    NAME(Task) task = {.batch = batch, .of = of, .packed = packed};
+    const int64_t hidden = of->hidden_size, padded = packed->units * LANES;
+    task.rows = share_size(batch, share);
+    task.padded = padded;
+    const int64_t size = task.rows * padded;
+    task.h = workspace;
+    task.next = task.h + size;
+    task.c = task.next + size;
+    task.reset = task.c + size;
+    task.update = task.reset + size;
+    task.candidate = task.update + size;
+    task.dropped = task.candidate + size;
+    memset(workspace, 0, 3 * size * sizeof(REAL));
+    for (int64_t index = 0; index < task.rows; index++) {
+        const int64_t row = share_row(batch, share, index);
+        task.row[index] = row;
+        memcpy(task.h + index * padded, (const REAL *)of->initial_h + row * hidden,
+               hidden * sizeof(REAL));
+        if (of->cell == LSTM)
+            memcpy(task.c + index * padded, (const REAL *)of->initial_c + row * hidden,
+                   hidden * sizeof(REAL));
+        if (row_length(batch, row) == 0) {
+            memcpy((REAL *)of->final_h + row * hidden, (const REAL *)of->initial_h + row * hidden,
+                   hidden * sizeof(REAL));
+            if (of->cell == LSTM)
+                memcpy((REAL *)of->final_c + row * hidden, (const REAL *)of->initial_c + row * hidden,
+                       hidden * sizeof(REAL));
+        }
+    }
+    switch (of->cell) {
+    case RNN: NAME(forward_steps)(RNN, &task); break;
+    case LSTM: NAME(forward_steps)(LSTM, &task); break;
+    case GRU_RESET_AFTER: NAME(forward_steps)(GRU_RESET_AFTER, &task); break;
+    default: NAME(forward_steps)(GRU_RESET_BEFORE, &task); break;
+    }
+}
+
+/* Numbers of REAL that `forward_task` needs for a share of `rows`. */
+static int64_t NAME(forward_workspace)(const Forward *of, int64_t rows, int64_t padded)
+{
+    return rows * padded * (6 + (of->factor ? STATE_GATE_COUNT[of->cell] : 0));
+}

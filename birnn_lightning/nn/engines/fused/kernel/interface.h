@@ -1,0 +1,53 @@
+/* What the kernel takes: the structures that `calls.py` mirrors. */
+#ifndef INTERFACE_H
+#define INTERFACE_H
+
+#include <stdint.h>
+
+enum { RNN, LSTM, GRU_RESET_AFTER, GRU_RESET_BEFORE };
+
+/* The valid steps of a batch, row after row, are its tokens. */
+typedef struct {
+    int64_t rows;
+    const int64_t *offsets; /* (rows + 1): the first token of each row */
+    const int64_t *places;  /* (tokens): where a token stands in (batch * time); NULL: at its number */
+    const int64_t *order;   /* (rows): the longest first; NULL: all are equally long */
+} Batch;
+
+/* One direction. Arrays are of the kernel's precision and in C order; weights in torch's layout.
+   `padded` is hidden_size rounded up to whole vectors; what lies between is not defined unless said. */
+typedef struct {
+    int64_t input_size, hidden_size;
+    int64_t cell, activation, recurrent_activation, reverse;
+    const void *weight_ih;  /* (gates * hidden, input_size) */
+    const void *weight_hh;  /* (gates * hidden, hidden) */
+    const void *bias_ih;    /* (gates * hidden) or NULL */
+    const void *bias_hh;    /* (gates * hidden) or NULL */
+    const void *factor;     /* (rows, gates, hidden): dropout factors of the state, or NULL */
+    const void *inputs;     /* by place, input_stride apart; NULL where `projected` is given */
+    int64_t input_stride;
+    const void *projected;  /* (tokens, gates, padded): inputs times weight_ih, or NULL */
+    const void *initial_h, *initial_c; /* (rows, hidden) */
+    void *outputs;          /* by place, output_stride apart; NULL: not wanted */
+    int64_t output_stride;
+    void *final_h, *final_c; /* (rows, hidden) */
+    void *saved;            /* (tokens, saved values, padded) for the backward pass, or NULL */
+    void *previous;         /* (tokens, padded): the state before each token, or NULL */
+} Forward;
+
+/* The gradients of one direction; `of` is what ran forward. What is NULL is not wanted. Weights' gradients
+   are transposed, with the gate blocks of the kernel, and stand apart by chunk: they are yet to be summed. */
+typedef struct {
+    const Forward *of;
+    const void *outputs;             /* by place, output_stride apart; NULL: zero */
+    int64_t output_stride;
+    const void *final_h, *final_c;   /* (rows, hidden); NULL: zero */
+    void *inputs;                    /* by place, input_size apart; only valid places are written */
+    void *projected;                 /* (tokens, gates, padded), zero in the padding */
+    void *weight_ih;                 /* (chunks, input_size, gates, padded) */
+    void *weight_hh;                 /* (chunks, hidden, gates, padded) */
+    void *bias;                      /* (chunks, gate blocks, padded) */
+    void *initial_h, *initial_c;     /* (rows, hidden) */
+} Backward;
+
+#endif

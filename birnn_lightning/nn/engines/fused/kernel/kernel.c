@@ -1,0 +1,99 @@
+/* Recurrent layers on a CPU: a tile of rows goes through a step at a time, all gates of a unit in
+   registers, inputs and state multiplied in one sum. The instruction set is that of the compiler's
+   flags; VECTOR_BYTES says how long its vectors are. */
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#include "interface.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define NEVER_INLINE __attribute__((noinline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+/* Hides from the compiler what a vector is made of. */
+#if defined(__x86_64__)
+#define OPAQUE(vector) __asm__("" : "+x"(vector))
+#elif defined(__aarch64__)
+#define OPAQUE(vector) __asm__("" : "+w"(vector))
+#else
+#define OPAQUE(vector) __asm__("" : "+m"(vector))
+#endif
+
+#if defined(_OPENMP)
+#define AS_PRAGMA(text) _Pragma(#text)
+#define PARALLEL_FOR(count) AS_PRAGMA(omp parallel for schedule(dynamic, 1) num_threads(count) if (count > 1))
+#else
+#define PARALLEL_FOR(count)
+#endif
+
+enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256 };
+
+/* As many sums as there are registers for, next to the weights and one broadcast. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { TILE_ROWS = 6 };
+#define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#else
+enum { TILE_ROWS = 2 };
+#define EACH_TILE_ROWS(DO) DO(1) DO(2)
+#endif
+
+#define LEAKY_SLOPE 0.20000000298023224
+#define SELU_ALPHA 1.6732632423543772848170429916717
+#define SELU_SCALE 1.0507009873554804934193349852946
+
+#include "denormals.h"
+#include "batches.h"
+
+#define REAL float
+#define BITS int32_t
+#define NAME(name) name##_float32
+#define MANTISSA 23
+#define ROUNDER 12582912.0f
+#define LN2_HIGH 0.693359375
+#define LN2_LOW -2.12194440054690583e-4
+#define EXP_HIGHEST 88.0f
+#define EXP_LOWEST -87.0f
+#define TANH_IS_ONE 10.0f
+#define SIGMOID_ENDS 80.0f
+static const float INVERSE_FACTORIALS_float32[] = {
+    1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 1.0f / 2};
+#include "body.h"
+#undef REAL
+#undef BITS
+#undef NAME
+#undef MANTISSA
+#undef ROUNDER
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef EXP_HIGHEST
+#undef EXP_LOWEST
+#undef TANH_IS_ONE
+#undef SIGMOID_ENDS
+
+#define REAL double
+#define BITS int64_t
+#define NAME(name) name##_float64
+#define MANTISSA 52
+#define ROUNDER 6755399441055744.0
+#define LN2_HIGH 6.93145751953125e-1
+#define LN2_LOW 1.42860682030941723212e-6
+#define EXP_HIGHEST 709.0
+#define EXP_LOWEST -708.0
+#define TANH_IS_ONE 20.0
+#define SIGMOID_ENDS 700.0
+static const double INVERSE_FACTORIALS_float64[] = {
+    1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+    1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2};
+#include "body.h"

@@ -1,0 +1,89 @@
+"""Which steps of a batch are computed, and how its rows are shared by threads."""
+
+import math
+import os
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from birnn_lightning.nn.engines.fused.calls import MAX_CHUNK_ROWS, Batch, pointer
+
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def thread_count() -> int:
+    """The threads of torch; 1 in a forked process, where the pool of threads does not exist."""
+    return 1 if _forked else torch.get_num_threads()
+
+
+class Steps(NamedTuple):
+    """The valid steps of a batch, row after row: its tokens.
+
+    Attributes:
+        shape: ``(batch, time)``.
+        offsets: ``(batch + 1,)`` int64: the first token of each row.
+        places: ``(tokens,)`` int64: where each stands in batch x time; None where all are valid.
+        order: ``(batch,)`` int64: the rows, longest first; None where all are equally long.
+    """
+
+    shape: tuple[int, int]
+    offsets: Tensor
+    places: Tensor | None = None
+    order: Tensor | None = None
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens there are."""
+        return math.prod(self.shape) if self.places is None else len(self.places)
+
+    def chunks(self, directions: int, threads: int) -> int:
+        """In how many parts the rows are computed: enough for all threads, none too large."""
+        rows = max(self.shape[0], 1)
+        even = threads // math.gcd(threads, directions)
+        needed = max(even, math.ceil(rows / MAX_CHUNK_ROWS))
+        return min(math.ceil(needed / even) * even, rows)
+
+    def structure(self) -> Batch:
+        """As the kernel takes them; valid while this object lives."""
+        return Batch(
+            self.shape[0], pointer(self.offsets), pointer(self.places), pointer(self.order)
+        )
+
+    def gather(self, values: Tensor) -> Tensor:
+        """``(batch, time, feature)`` to ``(tokens, feature)``."""
+        flat = values.flatten(0, 1)
+        return flat if self.places is None else flat.index_select(0, self.places)
+
+    def scatter(self, values: Tensor) -> Tensor:
+        """The inverse of `gather`, zero elsewhere."""
+        if self.places is None:
+            return values.unflatten(0, self.shape)
+        flat = values.new_zeros(math.prod(self.shape), values.shape[1])
+        return flat.index_copy_(0, self.places, values).unflatten(0, self.shape)
+
+    def of_rows(self, values: Tensor) -> Tensor:
+        """``(batch, feature)`` to ``(tokens, feature)``: each token's row."""
+        return values.repeat_interleave(self.offsets.diff(), 0)
+
+
+def steps_of(batch: int, time: int, mask: Tensor | None) -> Steps:
+    """The steps of a batch with a mask ``(batch, time)``, or without one."""
+    if mask is None:
+        return Steps((batch, time), torch.arange(batch + 1) * time)
+    lengths = mask.sum(1)
+    offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
+    if int(offsets[-1]) == batch * time:
+        return Steps((batch, time), torch.arange(batch + 1) * time)
+    places = mask.flatten().nonzero().flatten()
+    order = lengths.argsort(descending=True, stable=True)
+    return Steps((batch, time), offsets, places, order)

@@ -1,0 +1,154 @@
+"""The rule names the fastest engine that can run a layer, and says why."""
+
+from dataclasses import replace
+
+import pytest
+
+from birnn_lightning.nn.engines import choose_engine
+from birnn_lightning.nn.engines.fused import compilation
+from birnn_lightning.nn.engines.native import obstacle
+from birnn_lightning.nn.specs import Recurrent
+from tests.nn.samples import HIDDEN
+
+
+def spec(**fields) -> Recurrent:
+    return Recurrent(hidden_size=HIDDEN, **fields)
+
+
+CELLS = [
+    pytest.param(spec(cell="rnn"), id="rnn"),
+    pytest.param(spec(cell="lstm"), id="lstm"),
+    pytest.param(spec(cell="gru"), id="gru"),
+    pytest.param(spec(cell="gru", reset_after=False), id="gru reset before"),
+    pytest.param(spec(cell="lstm", recurrent_dropout=0.25), id="recurrent dropout"),
+    pytest.param(spec(cell="gru", recurrent_activation="hard_sigmoid"), id="hard sigmoid"),
+]
+OBSTACLES = [
+    pytest.param(
+        spec(cell="lstm", activation="relu"),
+        "torch has no lstm kernel with activation 'relu'",
+        id="activation",
+    ),
+    pytest.param(
+        spec(cell="rnn", activation="elu"),
+        "torch has no rnn kernel with activation 'elu'",
+        id="rnn activation",
+    ),
+    pytest.param(
+        spec(cell="gru", recurrent_activation="hard_sigmoid"),
+        "torch has no kernel with recurrent activation 'hard_sigmoid'",
+        id="recurrent activation",
+    ),
+    pytest.param(
+        spec(cell="gru", reset_after=False),
+        "torch has no GRU kernel with reset_after=False",
+        id="reset before",
+    ),
+]
+NO_COMPILER = "there is no compiled kernel (there is no C compiler)"
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "obstacle", lambda: None)
+
+
+@pytest.fixture
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "obstacle", lambda: "there is no C compiler")
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("spec", CELLS)
+def test_a_cpu_has_one_engine_for_every_usual_cell(spec: Recurrent) -> None:
+    assert choose_engine([spec]) == (
+        "fused",
+        "fused: a compiled kernel runs both directions at once.",
+    )
+
+
+@pytest.mark.usefixtures("no_kernel")
+@pytest.mark.parametrize(
+    ("spec", "engine", "merit"),
+    [
+        (spec(cell="lstm"), "native", "torch's own kernel computes this cell exactly"),
+        (spec(cell="gru"), "batched", "both directions of a step are one product"),
+        (spec(cell="rnn"), "batched", "both directions of a step are one product"),
+    ],
+)
+def test_without_a_compiler_another_engine_serves(spec: Recurrent, engine: str, merit: str) -> None:
+    assert choose_engine([spec]) == (engine, f"{engine}: {merit}; {NO_COMPILER}.")
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_gpu_takes_cudnn_where_it_can() -> None:
+    choice = choose_engine([spec(cell="lstm")], device="cuda")
+    assert choice == ("native", "native: torch's own kernel computes this cell exactly.")
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
+def test_a_gpu_takes_the_product_of_both_directions_where_cudnn_cannot(
+    obstructed: Recurrent, reason: str
+) -> None:
+    assert obstacle(obstructed, training=False) == reason
+    assert choose_engine([spec(cell="lstm"), obstructed], device="cuda") == (
+        "batched",
+        f"batched: both directions of a step are one product; {reason}.",
+    )
+
+
+@pytest.mark.usefixtures("kernel")
+def test_an_activation_across_units_is_for_scan() -> None:
+    choice = choose_engine([spec(cell="rnn", activation="softmax")])
+    assert choice.name == "scan"
+    assert "the compiled kernel has no activation 'softmax'" in choice.reason
+
+
+@pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
+def test_an_impossible_request_is_refused(obstructed: Recurrent, reason: str) -> None:
+    with pytest.raises(ValueError, match="cannot run") as refusal:
+        choose_engine([obstructed], "native")
+    assert str(refusal.value) == (
+        f"engine 'native' cannot run this layer: {reason}. Use 'auto' or 'scan'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("cpu", NO_COMPILER),
+        ("cuda", "the compiled kernel is for the CPU; the layer is on 'cuda'"),
+    ],
+)
+@pytest.mark.usefixtures("no_kernel")
+def test_the_compiled_kernel_is_refused_where_it_is_not(device: str, reason: str) -> None:
+    with pytest.raises(ValueError, match="cannot run") as refusal:
+        choose_engine([spec(cell="gru")], "fused", device=device)
+    assert str(refusal.value) == (
+        f"engine 'fused' cannot run this layer: {reason}. Use 'auto' or 'scan'."
+    )
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("name", ["fused", "native", "batched", "scan"])
+def test_a_possible_request_is_followed(name: str) -> None:
+    assert choose_engine([spec(cell="gru")], name) == (name, f"{name}: as requested.")
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^engine must be one of auto, fused, native, batched, scan.*; got 'cudnn'",
+    ):
+        choose_engine([spec(cell="gru")], "cudnn")
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_recurrent_dropout_keeps_cudnn_away_in_training_alone(cell) -> None:
+    dropping = spec(cell=cell, recurrent_dropout=0.25)
+    assert choose_engine([dropping], training=True, device="cuda").name == "batched"
+    assert choose_engine([dropping], training=False, device="cuda").name == "native"
+    dropping = replace(dropping, recurrent_dropout=0.0, dropout=0.25)
+    assert choose_engine([dropping], training=True, device="cuda").name == "native"

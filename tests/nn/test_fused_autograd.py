@@ -1,0 +1,69 @@
+"""The compiled kernel under autograd: who gets a gradient, when, and how often."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from birnn_lightning.nn.engines import ENGINES, Outcome
+from tests.nn.samples import MASKS, features
+from tests.nn.test_engines import FLOAT64_TOLERANCE, Layers, alone, pair, results
+from tests.nn.test_fused import CELLS, needs_a_compiler, spec
+
+pytestmark = needs_a_compiler
+
+
+def sums_of(outcomes: list[Outcome]) -> Tensor:
+    return torch.stack([one.sequence.sum() for one in outcomes]).sum()
+
+
+def leaves(layers: Layers, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
+    yield "inputs", inputs
+    for one in layers:
+        yield "weight_ih", one.weights.weight_ih
+        yield "weight_hh", one.weights.weight_hh
+        yield "state", one.state[0]
+
+
+@pytest.mark.parametrize("wanted", ["inputs", "weight_ih", "weight_hh", "state"])
+@pytest.mark.parametrize("fields", CELLS)
+def test_only_what_wants_a_gradient_gets_one(fields: dict, wanted: str) -> None:
+    found = []
+    for engine in ("fused", "scan"):
+        layers, inputs = pair(spec(**fields)), features()
+        chosen = [leaf.requires_grad_() for name, leaf in leaves(layers, inputs) if name == wanted]
+        outcomes = ENGINES[engine](layers, inputs, MASKS["right"])
+        found.append(torch.autograd.grad(sums_of(outcomes), chosen))
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=10 * FLOAT64_TOLERANCE)
+
+
+def test_a_second_derivative_is_refused() -> None:
+    inputs = features().requires_grad_()
+    ((sequence, _),) = ENGINES["fused"](alone(spec(cell="gru")), inputs, None)
+    (gradient,) = torch.autograd.grad(sequence.sum(), inputs, create_graph=True)
+    with pytest.raises(RuntimeError, match="engine 'fused' has no second derivative"):
+        gradient.sum().backward()
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradient_checkpointing_changes_nothing(create_graph: bool) -> None:
+    layers = pair(spec(cell="lstm"))
+    weight = layers[0].weights.weight_hh.requires_grad_()
+
+    def sums(inputs: Tensor) -> Tensor:
+        return sums_of(ENGINES["fused"](layers, inputs, None))
+
+    plain = torch.autograd.grad(sums(features()), weight)
+    saved = checkpoint(sums, features(), use_reentrant=False)
+    assert isinstance(saved, Tensor)
+    assert torch.equal(plain[0], torch.autograd.grad(saved, weight, create_graph=create_graph)[0])
+
+
+def test_training_after_inference_mode() -> None:
+    layers = pair(spec(cell="lstm"))
+    with torch.inference_mode():
+        before = ENGINES["fused"](layers, features(), MASKS["left"])
+    ours = results("fused", layers, features(), MASKS["left"])
+    assert torch.equal(before[0].sequence, ours[0])
