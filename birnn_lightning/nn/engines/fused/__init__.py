@@ -42,7 +42,8 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
 def _run(
     directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None, dtype: torch.dtype
 ) -> list[Outcome]:
-    steps = steps_of(*inputs.shape[:2], mask)
+    batch, time, _ = inputs.shape
+    steps = steps_of(batch, time, mask)
     values = inputs.to(dtype).contiguous()
     specs = [direction.spec for direction in directions]
     wanted = any(direction.wants_sequence for direction in directions)

@@ -201,7 +201,9 @@ def empty_gradients(
 ) -> Operands:
     """What the kernel writes, in its own layout; None where a gradient is not wanted."""
     like, padded, gates = operands.weight_hh, run.padded(spec), len(block_gates(spec))
-    inputs = weight_ih = None
+    inputs = weight_ih = projected = None
+    if operands.projected is not None and needs.projected:
+        projected = torch.empty_like(operands.projected)
     if operands.inputs is not None and needs.inputs:
         make = torch.empty_like if run.steps.places is None else torch.zeros_like
         inputs = make(operands.inputs)
@@ -209,7 +211,7 @@ def empty_gradients(
         weight_ih = like.new_empty(chunks, operands.inputs.shape[2], gates, padded)
     return Operands(
         inputs=inputs,
-        projected=torch.empty_like(operands.projected) if needs.projected else None,
+        projected=projected,
         weight_ih=weight_ih,
         weight_hh=like.new_empty(chunks, spec.hidden_size, gates, padded)
         if needs.weight_hh
