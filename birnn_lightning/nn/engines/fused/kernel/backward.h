@@ -14,16 +14,17 @@ typedef struct {
     REAL *weight_ih, *weight_hh; /* as `Backward` has them */
     int64_t start, count;    /* of the block: its first entry of this step, and all its entries */
     int64_t entry_row[BLOCK_TOKENS], token[BLOCK_TOKENS], place[BLOCK_TOKENS];
-    REAL *gates;             /* (BLOCK_TOKENS, gate blocks, padded) */
-    REAL *dropped;           /* (BLOCK_TOKENS, padded): what a gate saw of the state */
+    REAL *gates;             /* (BLOCK_TOKENS, width): gate blocks of a token, padded */
+    int64_t width;           /* a vector more than the blocks have, so that tokens share no cache lines */
+    REAL *left;              /* (BLOCK_TOKENS, left_width): what a weight was multiplied with, token by token */
+    int64_t left_width;
 } NAME(BackwardTask);
 
 /* The gradient of one gate's sum: written, and added to the bias's. */
 INLINE void NAME(give)(const NAME(BackwardTask) *task, int64_t index, int block, int64_t unit,
                        Vector gradient)
 {
-    const int blocks = GATE_BLOCKS[task->of->cell];
-    REAL *to = task->gates + ((task->start + index) * blocks + block) * task->padded + unit;
+    REAL *to = task->gates + (task->start + index) * task->width + block * task->padded + unit;
     const int64_t count = task->of->hidden_size - unit;
     if (count < LANES) gradient = NAME(first_lanes)(gradient, count);
     NAME(store)(to, gradient);
@@ -127,47 +128,34 @@ INLINE void NAME(reset_gradient)(const NAME(BackwardTask) *task, int64_t index, 
 
 /* to += gradients of `count` gate blocks from `block` on, times their weights, for one panel of units;
    `packed` says where the first of these blocks stands among the packed ones. */
-INLINE void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t active, int64_t panel, int block,
+static void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t rows, int64_t panel, int block,
                              int packed, int count, const REAL *factors, REAL *to)
 {
     const Forward *of = task->of;
     const int64_t hidden = of->hidden_size, padded = task->padded;
-    const int blocks = GATE_BLOCKS[of->cell], gates = GATES[of->cell];
-    const int columns = NAME(panel_columns)(task->units, panel);
+    const int gates = GATES[of->cell], columns = NAME(panel_columns)(task->units, panel);
     const int64_t unit = panel * COLUMNS * LANES, step = hidden * columns * LANES;
     const REAL *weights = task->state_weights + unit * gates * hidden + packed * step;
-    const int together = padded == hidden && !factors;
-    int rows;
-    for (int64_t first = 0; first < active; first += rows) {
-        const REAL *a[TILE_ROWS];
-        ROW_SUMS sums[TILE_ROWS];
-        rows = tile_rows(active, first);
-        for (int row = 0; row < rows; row++) {
-            a[row] = task->gates + ((task->start + first + row) * blocks + block) * padded;
-            for (int column = 0; column < columns; column++)
-                sums[row][column] = factors ? (Vector){0} : NAME(load)(
-                    to + (first + row) * padded + unit + column * LANES);
-        }
-        for (int part = 0; part < (together ? 1 : count); part++) {
-            NAME(add_product)(0, rows, 0, columns, sums, a, weights + part * step,
-                              together ? count * hidden : hidden);
-            for (int row = 0; row < rows; row++) {
-                a[row] += padded;
-                if (!factors) continue;
-                const REAL *factor = factors + task->row[first + row] * gates * hidden + unit;
-                for (int column = 0; column < columns; column++) {
-                    REAL *sum = to + (first + row) * padded + unit + column * LANES;
-                    const Vector kept = NAME(load_some)(factor + part * hidden + column * LANES,
-                                                        hidden - unit - column * LANES);
-                    NAME(store)(sum, NAME(load)(sum) + sums[row][column] * kept);
-                    sums[row][column] = (Vector){0};
-                }
+    ROW_SUMS sums[MAX_TASK_ROWS];
+    memset(sums, 0, rows * sizeof(ROW_SUMS));
+    to += unit;
+    for (int part = 0; part < count; part++) {
+        const REAL *a[MAX_TASK_ROWS];
+        for (int64_t row = 0; row < rows; row++)
+            a[row] = task->gates + (task->start + row) * task->width + (block + part) * padded;
+        NAME(add_product)(0, rows, 0, columns, sums, a, weights + part * step, hidden);
+        if (!factors && part + 1 < count) continue;
+        for (int64_t row = 0; row < rows; row++)
+            for (int column = 0; column < columns; column++) {
+                REAL *sum = to + row * padded + column * LANES;
+                Vector kept = NAME(all)(1);
+                if (factors)
+                    kept = NAME(load_some)(
+                        factors + (task->row[row] * gates + part) * hidden + unit + column * LANES,
+                        hidden - unit - column * LANES);
+                NAME(store)(sum, NAME(load)(sum) + sums[row][column] * kept);
+                sums[row][column] = (Vector){0};
             }
-        }
-        if (factors) continue;
-        for (int row = 0; row < rows; row++)
-            for (int column = 0; column < columns; column++)
-                NAME(store)(to + (first + row) * padded + unit + column * LANES, sums[row][column]);
     }
 }
 
@@ -178,24 +166,21 @@ INLINE void NAME(back_product)(const NAME(BackwardTask) *task, int64_t active, i
         NAME(back_panel)(task, active, panel, block, packed, count, factors, to);
 }
 
-/* to (n, columns) += the outer products of the block: left (count, n) times `columns` vectors of the gates
-   from `offset` on; the rows of `to` are `stride` long. */
-INLINE void NAME(outer)(const int rows, const int columns, const NAME(BackwardTask) *task,
-                        const REAL *const *left, int64_t offset, REAL *to, int64_t stride)
+/* to (rows, columns) += the outer products of `count` tokens: `rows` numbers of `left`, times vectors of
+   their gate gradients. */
+INLINE void NAME(outer)(const int rows, const int columns, int64_t count, const REAL *left,
+                        int64_t left_width, const REAL *gates, int64_t width, REAL *to, int64_t stride)
 {
-    const int64_t width = GATE_BLOCKS[task->of->cell] * task->padded;
-    const REAL *gates = task->gates + offset;
     Vector sum[TILE_ROWS][COLUMNS];
     UNROLL for (int row = 0; row < rows; row++)
         UNROLL for (int column = 0; column < columns; column++)
             sum[row][column] = NAME(load)(to + row * stride + column * LANES);
-    for (int64_t k = 0; k < task->count; k++, gates += width) {
-        const REAL *from = left[k];
+    for (int64_t k = 0; k < count; k++, gates += width, left += left_width) {
         Vector gradient[COLUMNS];
         UNROLL for (int column = 0; column < columns; column++)
             gradient[column] = NAME(load)(gates + column * LANES);
         UNROLL for (int row = 0; row < rows; row++) {
-            const Vector value = NAME(all)(from[row]);
+            const Vector value = NAME(all)(left[row]);
             UNROLL for (int column = 0; column < columns; column++)
                 sum[row][column] += value * gradient[column];
         }
@@ -207,34 +192,39 @@ INLINE void NAME(outer)(const int rows, const int columns, const NAME(BackwardTa
 
 #define OUTER(rows, columns)                                                                        \
     static NEVER_INLINE void NAME(outer_##rows##_##columns)(                                        \
-        const NAME(BackwardTask) * task, const REAL *const *left, int64_t offset, REAL *to,         \
-        int64_t stride)                                                                             \
+        int64_t count, const REAL *left, int64_t left_width, const REAL *gates, int64_t width,      \
+        REAL *to, int64_t stride)                                                                   \
     {                                                                                               \
-        NAME(outer)(rows, columns, task, left, offset, to, stride);                                 \
+        NAME(outer)(rows, columns, count, left, left_width, gates, width, to, stride);              \
     }
 #define OUTER_ROWS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
 EACH_TILE_ROWS(OUTER_ROWS)
-typedef void (*NAME(Outer))(const NAME(BackwardTask) *, const REAL *const *, int64_t, REAL *, int64_t);
+typedef void (*NAME(Outer))(
+    int64_t, const REAL *, int64_t, const REAL *, int64_t, REAL *, int64_t);
 #define OUTERS(rows)                                                                                \
     {NAME(outer_##rows##_1), NAME(outer_##rows##_2), NAME(outer_##rows##_3), NAME(outer_##rows##_4)},
 static const NAME(Outer) NAME(OUTERS)[TILE_ROWS][COLUMNS] = {EACH_TILE_ROWS(OUTERS)};
 
-/* The outer products of left (count, n) and `blocks` gate blocks from `block` on; `to` (n, gates, padded)
-   takes them from its block number `at` on. Advances the pointers in `left`. */
-static void NAME(outer_products)(const NAME(BackwardTask) *task, const REAL **left, int64_t n,
-                                 int block, int blocks, int at, REAL *to)
+/* The outer products of `left` (count, n) and `blocks` gate blocks from `block` on; `to` (n, gates, padded)
+   takes them from its block number `at` on. */
+static void NAME(outer_products)(const NAME(BackwardTask) *task, int64_t n, int block, int blocks,
+                                 int at, REAL *to)
 {
     const int64_t stride = GATES[task->of->cell] * task->padded, vectors = blocks * task->units;
-    int rows;
-    for (int64_t first = 0; first < n; first += rows) {
-        rows = tile_rows(n, first);
-        for (int64_t vector = 0; vector < vectors; vector += COLUMNS) {
-            const int columns = vectors - vector < COLUMNS ? (int)(vectors - vector) : COLUMNS;
-            NAME(OUTERS)[rows - 1][columns - 1](
-                task, left, block * task->padded + vector * LANES,
-                to + first * stride + at * task->padded + vector * LANES, stride);
+    for (int64_t vector = 0; vector < vectors; vector += COLUMNS) {
+        const int columns = vectors - vector < COLUMNS ? (int)(vectors - vector) : COLUMNS;
+        REAL *column = to + at * task->padded + vector * LANES;
+        for (int64_t start = 0; start < task->count; start += DEPTH) {
+            const int64_t count = task->count - start < DEPTH ? task->count - start : DEPTH;
+            const REAL *gates = task->gates + start * task->width + block * task->padded + vector * LANES;
+            int rows;
+            for (int64_t first = 0; first < n; first += rows) {
+                rows = tile_rows(n, first);
+                NAME(OUTERS)[rows - 1][columns - 1](
+                    count, task->left + start * task->left_width + first, task->left_width, gates,
+                    task->width, column + first * stride, stride);
+            }
         }
-        for (int64_t k = 0; k < task->count; k++) left[k] += rows;
     }
 }
 
@@ -244,27 +234,22 @@ static void NAME(state_weight_gradient)(const NAME(BackwardTask) *task)
     const Forward *of = task->of;
     const int64_t hidden = of->hidden_size, padded = task->padded;
     const int gates = GATES[of->cell], after = of->cell == GRU_RESET_AFTER;
-    const REAL *left[BLOCK_TOKENS];
     const int apart = of->factor || of->cell == GRU_RESET_BEFORE;
     for (int gate = 0; gate < (apart ? gates : 1); gate++) {
         const int candidate = of->cell == GRU_RESET_BEFORE && gate == 0;
         const int number = after ? gate : INPUT_GATES[of->cell][gate];
         for (int64_t k = 0; k < task->count; k++) {
             const int64_t token = task->token[k];
-            const REAL *h = (const REAL *)of->previous + token * padded;
-            if (candidate) {
-                h = (const REAL *)of->saved + (token * SAVED[of->cell] + 3) * padded;
-            } else if (of->factor) {
-                const REAL *factor = (const REAL *)of->factor;
-                factor += (task->entry_row[k] * gates + number) * hidden;
-                REAL *seen = task->dropped + k * padded;
-                for (int64_t unit = 0; unit < hidden; unit++) seen[unit] = h[unit] * factor[unit];
-                h = seen;
-            }
-            left[k] = h;
+            const REAL *seen = (const REAL *)of->previous + token * padded;
+            REAL *to = task->left + k * task->left_width;
+            if (candidate) seen = (const REAL *)of->saved + (token * SAVED[of->cell] + 3) * padded;
+            memcpy(to, seen, hidden * sizeof(REAL));
+            if (candidate || !of->factor) continue;
+            const REAL *factor = (const REAL *)of->factor;
+            factor += (task->entry_row[k] * gates + number) * hidden;
+            for (int64_t unit = 0; unit < hidden; unit++) to[unit] *= factor[unit];
         }
-        NAME(outer_products)(task, left, hidden, gate + after, apart ? 1 : gates, gate,
-                             task->weight_hh);
+        NAME(outer_products)(task, hidden, gate + after, apart ? 1 : gates, gate, task->weight_hh);
     }
 }
 
@@ -272,33 +257,30 @@ static void NAME(state_weight_gradient)(const NAME(BackwardTask) *task)
 static void NAME(input_gradient)(const NAME(BackwardTask) *task)
 {
     const Forward *of = task->of;
-    const int64_t size = of->input_size, hidden = of->hidden_size, padded = task->padded;
-    const int gates = GATES[of->cell], blocks = GATE_BLOCKS[of->cell];
-    const int64_t units = vectors_of(size, LANES);
-    const int together = padded == hidden;
-    for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(units); panel++) {
-        const int columns = NAME(panel_columns)(units, panel);
-        const int64_t unit = panel * COLUMNS * LANES, step = hidden * columns * LANES;
-        const REAL *weights = task->input_weights + unit * gates * hidden;
-        int rows;
-        for (int64_t first = 0; first < task->count; first += rows) {
-            const REAL *a[TILE_ROWS];
-            ROW_SUMS sums[TILE_ROWS];
-            rows = tile_rows(task->count, first);
-            memset(sums, 0, sizeof sums);
-            for (int row = 0; row < rows; row++) a[row] = task->gates + (first + row) * blocks * padded;
-            for (int part = 0; part < (together ? 1 : gates); part++) {
-                NAME(add_product)(0, rows, 0, columns, sums, a, weights + part * step,
-                                  together ? gates * hidden : hidden);
-                for (int row = 0; row < rows; row++) a[row] += padded;
+    const int64_t size = of->input_size, hidden = of->hidden_size;
+    const int gates = GATES[of->cell];
+    const int64_t vectors = vectors_of(size, LANES);
+    for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(vectors); panel++) {
+        const int columns = NAME(panel_columns)(vectors, panel);
+        const int64_t from = panel * COLUMNS * LANES, step = hidden * columns * LANES;
+        const REAL *weights = task->input_weights + from * gates * hidden;
+        for (int64_t first = 0; first < task->count; first += MAX_TASK_ROWS) {
+            const int64_t rest = task->count - first;
+            const int64_t rows = rest < MAX_TASK_ROWS ? rest : MAX_TASK_ROWS;
+            ROW_SUMS sums[MAX_TASK_ROWS];
+            memset(sums, 0, rows * sizeof(ROW_SUMS));
+            for (int block = 0; block < gates; block++) {
+                const REAL *a[MAX_TASK_ROWS];
+                for (int64_t row = 0; row < rows; row++)
+                    a[row] = task->gates + (first + row) * task->width + block * task->padded;
+                NAME(add_product)(0, rows, 0, columns, sums, a, weights + block * step, hidden);
             }
-            for (int row = 0; row < rows; row++)
-                for (int column = 0; column < columns; column++) {
-                    const int64_t at = unit + column * LANES;
-                    NAME(store_some)(
-                        (REAL *)task->to->inputs + task->place[first + row] * size + at,
-                        sums[row][column], size - at);
-                }
+            for (int64_t row = 0; row < rows; row++) {
+                REAL *to = (REAL *)task->to->inputs + task->place[first + row] * size + from;
+                for (int column = 0; column < columns; column++)
+                    NAME(store_some)(to + column * LANES, sums[row][column],
+                                     size - from - column * LANES);
+            }
         }
     }
 }
@@ -308,19 +290,20 @@ static void NAME(flush)(NAME(BackwardTask) *task)
 {
     const Forward *of = task->of;
     const int64_t padded = task->padded;
-    const int gates = GATES[of->cell], blocks = GATE_BLOCKS[of->cell];
+    const int gates = GATES[of->cell];
     if (task->weight_hh) NAME(state_weight_gradient)(task);
     if (task->weight_ih) {
-        const REAL *left[BLOCK_TOKENS];
         for (int64_t k = 0; k < task->count; k++)
-            left[k] = (const REAL *)of->inputs + task->place[k] * of->input_stride;
-        NAME(outer_products)(task, left, of->input_size, 0, gates, 0, task->weight_ih);
+            memcpy(task->left + k * task->left_width,
+                   (const REAL *)of->inputs + task->place[k] * of->input_stride,
+                   of->input_size * sizeof(REAL));
+        NAME(outer_products)(task, of->input_size, 0, gates, 0, task->weight_ih);
     }
     if (task->to->inputs) NAME(input_gradient)(task);
     if (task->to->projected)
         for (int64_t k = 0; k < task->count; k++)
             memcpy((REAL *)task->to->projected + task->token[k] * gates * padded,
-                   task->gates + k * blocks * padded, gates * padded * sizeof(REAL));
+                   task->gates + k * task->width, gates * padded * sizeof(REAL));
     task->count = 0;
 }
 
@@ -398,7 +381,9 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     task.c = task.h + rows * padded;
     task.seen = task.c + rows * padded;
     task.gates = task.seen + rows * padded;
-    task.dropped = task.gates + BLOCK_TOKENS * blocks * padded;
+    task.width = blocks * padded + LANES;
+    task.left = task.gates + BLOCK_TOKENS * task.width;
+    task.left_width = larger_of(of->input_size, hidden) + LANES;
     task.bias = (REAL *)to->bias + chunk * blocks * padded;
     memset(workspace, 0, 2 * rows * padded * sizeof(REAL));
     memset(task.bias, 0, blocks * padded * sizeof(REAL));
@@ -431,5 +416,6 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
 /* Numbers of REAL that `backward_task` needs for a share of `rows`. */
 static int64_t NAME(backward_workspace)(const Forward *of, int64_t rows, int64_t padded)
 {
-    return 3 * rows * padded + BLOCK_TOKENS * (GATE_BLOCKS[of->cell] + 1) * padded;
+    const int64_t left = larger_of(of->input_size, of->hidden_size) + LANES;
+    return 3 * rows * padded + BLOCK_TOKENS * (GATE_BLOCKS[of->cell] * padded + LANES + left);
 }

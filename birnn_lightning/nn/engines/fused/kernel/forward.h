@@ -116,101 +116,89 @@ INLINE void NAME(candidate_units)(const NAME(Task) *task, int64_t index, int64_t
 }
 
 /* Adds what the inputs give: the product, or the product that was made before. */
-INLINE void NAME(add_inputs)(const NAME(Task) *task, int rows, int64_t first, int columns,
-                             ROW_SUMS *sums, const REAL *weights, int64_t block_stride, int64_t unit)
+INLINE void NAME(add_inputs)(const NAME(Task) *task, int64_t rows, int columns, ROW_SUMS *sums,
+                             const REAL *weights, int64_t block_stride, int64_t unit)
 {
     const Forward *of = task->of;
     if (of->projected) {
-        for (int row = 0; row < rows; row++) {
+        for (int64_t row = 0; row < rows; row++) {
             const REAL *from = (const REAL *)of->projected;
-            from += task->token[first + row] * GATES[of->cell] * task->padded + unit;
+            from += task->token[row] * GATES[of->cell] * task->padded + unit;
             for (int column = 0; column < columns; column++)
                 sums[row][column] += NAME(load)(from + column * block_stride);
         }
         return;
     }
-    const REAL *a[TILE_ROWS];
-    for (int row = 0; row < rows; row++)
-        a[row] = (const REAL *)of->inputs + task->place[first + row] * of->input_stride;
+    const REAL *a[MAX_TASK_ROWS];
+    for (int64_t row = 0; row < rows; row++)
+        a[row] = (const REAL *)of->inputs + task->place[row] * of->input_stride;
     NAME(add_product)(0, rows, 0, columns, sums, a, weights, of->input_size);
 }
 
 /* Adds the product with rows of `state`, each `stride` long. */
-INLINE void NAME(add_state)(int by_column, int rows, int64_t first, int column, int columns,
-                            ROW_SUMS *sums, const REAL *state, int64_t stride, const REAL *weights,
-                            int64_t depth)
+INLINE void NAME(add_state)(int by_column, int64_t rows, int column, int columns, ROW_SUMS *sums,
+                            const REAL *state, int64_t stride, const REAL *weights, int64_t depth)
 {
-    const REAL *a[TILE_ROWS];
-    for (int row = 0; row < rows; row++) a[row] = state + (first + row) * stride;
+    const REAL *a[MAX_TASK_ROWS];
+    for (int64_t row = 0; row < rows; row++) a[row] = state + row * stride;
     NAME(add_product)(by_column, rows, column, columns, sums, a, weights, depth);
 }
 
-INLINE void NAME(set_sums)(int rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
+INLINE void NAME(set_sums)(int64_t rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
 {
-    for (int row = 0; row < rows; row++)
+    for (int64_t row = 0; row < rows; row++)
         for (int column = 0; column < columns; column++)
             sums[row][column] = NAME(load)(bias + column * stride);
 }
 
 /* One panel of several vectors of units of one gate: an RNN, or the candidate of reset_before. */
-INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t active, int64_t panel)
+INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t rows, int64_t panel)
 {
     const Forward *of = task->of;
     const NAME(Packed) *packed = task->packed;
     const int columns = NAME(panel_columns)(packed->units, panel);
     const int64_t unit = panel * COLUMNS * LANES, hidden = of->hidden_size;
-    int rows;
-    for (int64_t first = 0; first < active; first += rows) {
-        ROW_SUMS sums[TILE_ROWS];
-        rows = tile_rows(active, first);
-        if (cell == RNN) {
-            NAME(set_sums)(rows, columns, sums, packed->bias + unit * COLUMNS, COLUMNS * LANES);
-            NAME(add_inputs)(task, rows, first, columns, sums, packed->inputs + unit * of->input_size,
-                             LANES, unit);
-            NAME(add_state)(0, rows, first, 0, columns, sums, of->factor ? task->dropped : task->h,
-                            task->padded, packed->state + unit * hidden, hidden);
-            for (int row = 0; row < rows; row++)
-                NAME(rnn_units)(task, first + row, unit, sums[row], columns);
-        } else {
-            for (int row = 0; row < rows; row++)
-                for (int column = 0; column < columns; column++)
-                    sums[row][column] = NAME(load)(
-                        task->candidate + (first + row) * task->padded + unit + column * LANES);
-            NAME(add_state)(0, rows, first, 0, columns, sums, task->reset, task->padded,
-                            packed->candidate + unit * hidden, hidden);
-            for (int row = 0; row < rows; row++)
-                NAME(candidate_units)(task, first + row, unit, sums[row], columns);
-        }
+    ROW_SUMS sums[MAX_TASK_ROWS];
+    if (cell == RNN) {
+        NAME(set_sums)(rows, columns, sums, packed->bias + unit * COLUMNS, COLUMNS * LANES);
+        NAME(add_inputs)(task, rows, columns, sums, packed->inputs + unit * of->input_size, LANES, unit);
+        NAME(add_state)(0, rows, 0, columns, sums, of->factor ? task->dropped : task->h, task->padded,
+                        packed->state + unit * hidden, hidden);
+        for (int64_t row = 0; row < rows; row++)
+            NAME(rnn_units)(task, row, unit, sums[row], columns);
+        return;
     }
+    for (int64_t row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++)
+            sums[row][column] = NAME(load)(task->candidate + row * task->padded + unit + column * LANES);
+    NAME(add_state)(0, rows, 0, columns, sums, task->reset, task->padded,
+                    packed->candidate + unit * hidden, hidden);
+    for (int64_t row = 0; row < rows; row++)
+        NAME(candidate_units)(task, row, unit, sums[row], columns);
 }
 
 /* One panel of all gates of a vector of units. */
-INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t active, int64_t panel)
+INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t rows, int64_t panel)
 {
     const Forward *of = task->of;
     const NAME(Packed) *packed = task->packed;
     const int gates = GATES[cell], state_gates = STATE_GATE_COUNT[cell];
     const int64_t unit = panel * LANES, hidden = of->hidden_size;
     const int dropped = of->factor != NULL;
-    int rows;
-    for (int64_t first = 0; first < active; first += rows) {
-        ROW_SUMS sums[TILE_ROWS];
-        rows = tile_rows(active, first);
-        NAME(set_sums)(rows, COLUMNS, sums, packed->bias + unit * COLUMNS, LANES);
-        NAME(add_inputs)(task, rows, first, gates, sums,
-                         packed->inputs + unit * gates * of->input_size, task->padded, unit);
-        NAME(add_state)(dropped, rows, first, STATE_COLUMN[cell], state_gates, sums,
-                        dropped ? task->dropped : task->h,
-                        dropped ? hidden * state_gates : task->padded,
-                        packed->state + unit * state_gates * hidden, hidden);
-        for (int row = 0; row < rows; row++) {
-            if (cell == LSTM)
-                NAME(lstm_units)(task, first + row, unit, sums[row]);
-            else if (cell == GRU_RESET_AFTER)
-                NAME(gru_units)(task, first + row, unit, sums[row]);
-            else
-                NAME(reset_units)(task, first + row, unit, sums[row]);
-        }
+    ROW_SUMS sums[MAX_TASK_ROWS];
+    NAME(set_sums)(rows, COLUMNS, sums, packed->bias + unit * COLUMNS, LANES);
+    NAME(add_inputs)(task, rows, gates, sums, packed->inputs + unit * gates * of->input_size,
+                     task->padded, unit);
+    NAME(add_state)(dropped, rows, STATE_COLUMN[cell], state_gates, sums,
+                    dropped ? task->dropped : task->h, dropped ? hidden * state_gates : task->padded,
+                    packed->state + unit * state_gates * hidden, hidden);
+    for (int64_t row = 0; row < rows; row++) {
+        if (cell == LSTM)
+            NAME(lstm_units)(task, row, unit, sums[row]);
+        else if (cell == GRU_RESET_AFTER)
+            NAME(gru_units)(task, row, unit, sums[row]);
+        else
+            NAME(reset_units)(task, row, unit, sums[row]);
     }
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -39,6 +39,8 @@
 #endif
 
 enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256 };
+/* So much of a panel is used for all rows while it is in the nearest cache. */
+enum { DEPTH = 64 };
 
 /* As many sums as there are registers for, next to the weights and one broadcast. */
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -56,6 +58,13 @@ enum { TILE_ROWS = 2 };
 #include "denormals.h"
 #include "batches.h"
 
+#if defined(__AVX512F__)
+#define VECTOR_MIN(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define VECTOR_MAX(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
+#elif defined(__AVX2__)
+#define VECTOR_MIN(a, b) _mm256_min_ps((__m256)(a), (__m256)(b))
+#define VECTOR_MAX(a, b) _mm256_max_ps((__m256)(a), (__m256)(b))
+#endif
 #define REAL float
 #define BITS int32_t
 #define NAME(name) name##_float32
@@ -82,6 +91,15 @@ static const float INVERSE_FACTORIALS_float32[] = {
 #undef TANH_IS_ONE
 #undef SIGMOID_ENDS
 
+#undef VECTOR_MIN
+#undef VECTOR_MAX
+#if defined(__AVX512F__)
+#define VECTOR_MIN(a, b) _mm512_min_pd((__m512d)(a), (__m512d)(b))
+#define VECTOR_MAX(a, b) _mm512_max_pd((__m512d)(a), (__m512d)(b))
+#elif defined(__AVX2__)
+#define VECTOR_MIN(a, b) _mm256_min_pd((__m256d)(a), (__m256d)(b))
+#define VECTOR_MAX(a, b) _mm256_max_pd((__m256d)(a), (__m256d)(b))
+#endif
 #define REAL double
 #define BITS int64_t
 #define NAME(name) name##_float64

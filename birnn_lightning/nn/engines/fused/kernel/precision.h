@@ -19,8 +19,14 @@ INLINE Vector NAME(where)(Mask condition, Vector yes, Vector no)
     return (Vector)(((Mask)yes & condition) | ((Mask)no & ~condition));
 }
 
+/* The smaller, or the larger; `a` where it is no number. */
+#if defined(VECTOR_MIN)
+INLINE Vector NAME(smaller)(Vector a, Vector b) { return (Vector)VECTOR_MIN(b, a); }
+INLINE Vector NAME(larger)(Vector a, Vector b) { return (Vector)VECTOR_MAX(b, a); }
+#else
 INLINE Vector NAME(smaller)(Vector a, Vector b) { return NAME(where)((Mask)(a > b), b, a); }
 INLINE Vector NAME(larger)(Vector a, Vector b) { return NAME(where)((Mask)(a < b), b, a); }
+#endif
 
 /* The first `count` lanes of memory; the others are 0. */
 INLINE Vector NAME(load_some)(const REAL *from, int64_t count)
@@ -90,11 +96,6 @@ INLINE Vector NAME(magnitude)(Vector x)
     return (Vector)((Mask)x & ~(Mask)NAME(all)((REAL)-0.0));
 }
 
-INLINE Vector NAME(with_sign)(Vector size, Vector of)
-{
-    return (Vector)((Mask)size | ((Mask)of & (Mask)NAME(all)((REAL)-0.0)));
-}
-
 /* exp(x) - 1 for an x whose exponential is finite: no digits cancel, however small x is. */
 INLINE Vector NAME(vector_expm1)(Vector x)
 {
@@ -103,12 +104,15 @@ INLINE Vector NAME(vector_expm1)(Vector x)
     return power * p + (power - 1);
 }
 
-/* tanh |x| = E / (E + 2) with E = exp(2 |x|) - 1. */
+/* tanh x = E / (E + 2) with E = exp(2 x) - 1. */
 INLINE Vector NAME(vector_tanh)(Vector x)
 {
-    const Vector size = NAME(smaller)(NAME(magnitude)(x), NAME(all)(TANH_IS_ONE));
-    const Vector e = NAME(vector_expm1)(size + size);
-    return NAME(with_sign)(NAME(quotient)(e, e + 2), x);
+    const Vector ends = NAME(all)(TANH_IS_ONE);
+    const Vector within = NAME(larger)(NAME(smaller)(x, ends), -ends);
+    Vector power;
+    const Vector p = NAME(reduced_exp)(within + within, &power);
+    const Vector e = power * p + (power - 1);
+    return NAME(quotient)(e, e + 2);
 }
 
 INLINE Vector NAME(vector_sigmoid)(Vector x)

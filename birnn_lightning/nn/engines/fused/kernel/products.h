@@ -50,13 +50,22 @@ typedef void (*NAME(Product))(ROW_SUMS *, const REAL *const *, const REAL *, int
       NAME(multiply_1_##rows##_4)}},
 static const NAME(Product) NAME(PRODUCTS)[TILE_ROWS][2][COLUMNS] = {EACH_TILE_ROWS(PRODUCTS)};
 
-/* sums[row][first + column] += a[row] W for the panel's columns. */
-INLINE void NAME(add_product)(
-    int by_column, int rows, int first, int columns, ROW_SUMS *sums, const REAL *const *a,
+/* sums[row][first + column] += a[row] W for the panel's columns and any number of rows. Advances `a`. */
+static void NAME(add_product)(
+    int by_column, int64_t rows, int first, int columns, ROW_SUMS *sums, const REAL **a,
     const REAL *weights, int64_t depth)
 {
-    ROW_SUMS *from = (ROW_SUMS *)((Vector *)sums + first);
-    NAME(PRODUCTS)[rows - 1][by_column][columns - 1](from, a, weights, depth);
+    for (int64_t start = 0; start < depth; start += DEPTH) {
+        const int64_t part = depth - start < DEPTH ? depth - start : DEPTH;
+        int tile;
+        for (int64_t row = 0; row < rows; row += tile) {
+            tile = tile_rows(rows, row);
+            NAME(PRODUCTS)[tile - 1][by_column][columns - 1](
+                (ROW_SUMS *)((Vector *)(sums + row) + first), a + row, weights, part);
+        }
+        for (int64_t row = 0; row < rows; row++) a[row] += by_column ? part * columns : part;
+        weights += part * columns * LANES;
+    }
 }
 
 /* How many units a vector that starts at `unit` holds. */
