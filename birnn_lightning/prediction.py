@@ -53,8 +53,8 @@ class PredictingModule(CheckpointedModule):
         """
         arrays = as_list(inputs)
         check_same_length(array for array in (*arrays, lengths, mask) if array is not None)
-        was_training = self.training
-        self.eval()
+        was_training = self.model.training
+        self.model.eval()
         try:
             parts = []
             for start in range(0, max(len(arrays[0]), 1), batch_size):
@@ -67,7 +67,7 @@ class PredictingModule(CheckpointedModule):
                     )
                 )
         finally:
-            self.train(was_training)
+            self.model.train(was_training)
         outputs = [_to_numpy(torch.cat(batches)) for batches in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 

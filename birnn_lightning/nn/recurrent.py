@@ -71,16 +71,19 @@ class RecurrentLayer(Layer):
         self.states: tuple[Tensor, ...] | None = None
         directions = spec.directions if isinstance(spec, Bidirectional) else (spec,)
         self._directions = dict(zip((FORWARD, BACKWARD), directions, strict=False))
+        self._cells = tuple(
+            (suffix, level, replace(cell, go_backwards=direction.go_backwards))
+            for suffix, direction in self._directions.items()
+            for level, cell in enumerate(direction.cells)
+        )
         for suffix, level, cell in self.cells():
             below = self._directions[suffix].cells[level - 1].hidden_size
             add_weights(self, cell, below if level else shapes[0][-1], f"_l{level}{suffix}")
         self.reset_parameters()
 
-    def cells(self) -> Iterator[tuple[str, int, Recurrent]]:
+    def cells(self) -> tuple[tuple[str, int, Recurrent], ...]:
         """Every cell as ``(suffix of its direction, level, spec with the direction's order)``."""
-        for suffix, direction in self._directions.items():
-            for level, cell in enumerate(direction.cells):
-                yield suffix, level, replace(cell, go_backwards=direction.go_backwards)
+        return self._cells
 
     def reset_parameters(self) -> None:
         """Draws new initial weights."""
