@@ -47,8 +47,13 @@ def test_readme_shell(tmp_path):
 
 def test_architecture_python(tmp_path):
     first, second = blocks("docs/architecture.md", "python")
-    assert "scan: torch has no GRU kernel" in run([sys.executable, "-c", first], tmp_path)
+    assert re.match("(fused|batched): ", run([sys.executable, "-c", first], tmp_path))
     assert run([sys.executable, "-c", second], tmp_path) == "(32,)\n"
+
+
+def test_engines_python(tmp_path):
+    (code,) = blocks("docs/engines.md", "python")
+    assert re.match("(fused|batched): ", run([sys.executable, "-c", code], tmp_path))
 
 
 def test_the_weight_table_is_the_code_s():

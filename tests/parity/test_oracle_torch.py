@@ -211,7 +211,6 @@ def test_dropout(spec: Directed, rates: dict[str, float], mask: Array | None) ->
 
 
 def test_both_engines_were_tried() -> None:
-    assert [our_layer(cell("lstm"), engine).engine().name for engine in ("auto", "scan")] == [
-        "native",
-        "scan",
-    ]
+    names = [our_layer(cell("lstm"), engine).engine().name for engine in ("auto", "scan")]
+    assert names[0] in ("fused", "native")
+    assert names[1] == "scan"

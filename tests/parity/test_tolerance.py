@@ -143,4 +143,4 @@ def test_the_reference_is_a_float64_copy_on_the_readable_engine():
     for name, tensor in reference.model.state_dict().items():
         assert tensor.dtype == torch.float64
         assert torch.equal(tensor.float(), model.model.state_dict()[name])
-    assert {layer.engine().name for layer in model.recurrent_layers.values()} == {"native"}
+    assert {layer.requested_engine for layer in model.recurrent_layers.values()} == {"auto"}
