@@ -6,8 +6,10 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 
 from birnn_lightning.module import SequenceClassifier
+from birnn_lightning.nn.activations import ACTIVATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,7 @@ def classify(
     while chunk := list(islice(iterator, batch_size)):
         batch = model.preprocessing(chunk)
         outputs = model.predict(batch.inputs, mask=batch.mask, batch_size=batch_size)
+        outputs = ACTIVATIONS[model.missing_activation](torch.from_numpy(outputs)).numpy()
         steps = None if batch.mask is None else batch.mask.sum(1).tolist()
         for index, output in enumerate(outputs):
             if model.tagging:

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim import Optimizer
 
+from birnn_lightning.heads import check_head, missing_activation
 from birnn_lightning.inputs import Array, Arrays, masked_inputs
 from birnn_lightning.losses import (
     TASKS,
@@ -33,8 +34,9 @@ class SequenceClassifier(SupervisedModule):
         class_weights: factor of the training loss by class, as Keras's ``fit(class_weight=)`` has
             it; the mean still divides by the examples, and validation does not weigh.
         label_smoothing: from 0 to 1: how far labels move towards the uniform distribution.
-        loss_from: ``logits``, as Keras on TensorFlow behind a sigmoid or softmax; or
-            ``probabilities``, clipped as Keras clips what it finds no logits behind.
+        loss_from: ``logits``, as Keras on TensorFlow behind the task's sigmoid or softmax, which
+            the last layer must have, or none; or ``probabilities``, which are clipped as Keras
+            clips what it finds no logits behind. A regression's is of what the last layer makes.
         engine: ``auto``, or the engine that every recurrent layer shall use.
         optimizer: the fields of `OptimizerConfig`.
 
@@ -88,11 +90,17 @@ class SequenceClassifier(SupervisedModule):
         check_loss_settings(
             self.task, self.num_classes, class_weights, self.label_smoothing, self.loss_from
         )
+        check_head(self.task, self.spec, self.loss_from)
 
     @property
     def spec(self) -> ModelSpec:
         """The model's spec."""
         return self.model.spec
+
+    @property
+    def missing_activation(self) -> str:
+        """What makes probabilities of what `predict` returns; ``"linear"`` where it does."""
+        return missing_activation(self.task, self.spec, self.loss_from)
 
     @property
     def num_classes(self) -> int:

@@ -79,7 +79,7 @@ class PredictingModule(CheckpointedModule):
         return tuple(self.model.activate(one.values, i) for i, one in enumerate(outputs))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Probabilities, in the shape of the logits."""
+        """What `predict` returns, in the shape of the logits."""
         batch = Batch(*batch)
         return self.probabilities(self.forward(batch.inputs, mask=batch.mask))
 

@@ -1,20 +1,15 @@
 """The three classifiers that most people want, as one rule from sizes to a model spec."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
+from birnn_lightning.heads import HEAD_ACTIVATIONS
 from birnn_lightning.losses import Task
 from birnn_lightning.module import SequenceClassifier
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.specs import ModelSpec, Node
 
 Pooling = Literal["last", "max", "mean", "attention"]
-HEAD_ACTIVATIONS: dict[Task, str] = {
-    "binary": "sigmoid",
-    "multiclass": "softmax",
-    "multilabel": "sigmoid",
-    "regression": "linear",
-}
 
 
 class BidirectionalClassifier(SequenceClassifier):
@@ -97,6 +92,28 @@ class BidirectionalClassifier(SequenceClassifier):
             nodes.append(Node(name="dropout", layer=specs.Dropout(rate=dropout)))
         nodes.append(Node(name="head", layer=head))
         super().__init__(ModelSpec(tuple(nodes)), task, **training)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A freshly initialised classifier of this class from `to_config`'s primitives.
+
+        Raises:
+            ValueError: a model whose recurrent layers are not of this class's kind.
+        """
+        classifier = super().from_config(config)
+        found = {name: one.cell_name for name, one in classifier.recurrent_layers.items()}
+        by_kind = {f"bi{cell}": preset.__name__ for cell, preset in PRESETS.items()}
+        kinds = set(found.values())
+        allowed = {f"bi{cls.cell}"} if hasattr(cls, "cell") else set(by_kind)
+        if len(kinds) == 1 and kinds <= allowed:
+            return classifier
+        layers = ", ".join(f"{name!r} ({kind})" for name, kind in found.items()) or "none"
+        fitting = [by_kind[kind] for kind in kinds if len(kinds) == 1 and kind in by_kind]
+        raise ValueError(
+            f"{cls.__name__} takes a model whose recurrent layers are all "
+            f"{' or all '.join(sorted(allowed))}; this one has {layers}. Load it with "
+            f"{' or '.join([*fitting, 'SequenceClassifier'])}, which takes every model."
+        )
 
 
 class BiRNNClassifier(BidirectionalClassifier):

@@ -8,6 +8,7 @@ from birnn_lightning.inputs import Array, Arrays
 from birnn_lightning.losses import LossFrom, Task, class_indices, sequence_loss
 from birnn_lightning.metrics import StageMetrics
 from birnn_lightning.nn import Masked
+from birnn_lightning.nn.activations import ACTIVATIONS
 from birnn_lightning.prediction import PredictingModule
 
 
@@ -29,6 +30,11 @@ class SupervisedModule(PredictingModule):
     loss_from: LossFrom
     class_weights: Tensor | None
     confusion: Tensor | None
+
+    @property
+    def missing_activation(self) -> str:
+        """What makes probabilities of the last layer's output; ``"linear"`` where it is some."""
+        raise NotImplementedError
 
     @property
     def tagging(self) -> bool:
@@ -66,7 +72,7 @@ class SupervisedModule(PredictingModule):
             labels = labels.masked_fill(~mask[(..., *(None,) * (labels.dim() - 2))], 0)
         loss = sequence_loss(
             self.task,
-            logits if self.loss_from == "logits" else self.probabilities(logits),
+            logits if self._loss_of_logits() else self.probabilities(logits),
             labels,
             mask=mask,
             sample_weights=sample_weights,
@@ -78,10 +84,14 @@ class SupervisedModule(PredictingModule):
             loss = loss + self.model.regularization_loss()
         return loss, logits, labels, mask
 
+    def _loss_of_logits(self) -> bool:
+        return self.loss_from == "logits" and self.task != "regression"
+
     def _shared_step(self, batch: Batch, stage: str) -> Tensor:
         """Loss and metrics of one batch."""
         loss, logits, labels, mask = self._computed(batch, stage)
         outputs = self.probabilities(logits.detach().float())
+        outputs = ACTIVATIONS[self.missing_activation](outputs)
         self.metrics.update(stage, outputs, class_indices(self.task, logits, labels), mask)
         size = len(labels) if mask is None else int(mask.sum())
         if stage == "train":

@@ -65,20 +65,30 @@ def mask_from_lengths(lengths: Tensor, time: int) -> Tensor:
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
-def check_mask(mask: Tensor, batch: int, time: int) -> None:
-    """Raises ValueError unless ``mask`` is a bool tensor ``(batch, time)``."""
-    if mask.dtype != torch.bool or tuple(mask.shape) != (batch, time):
+def check_mask(mask: Tensor, *shape: int) -> None:
+    """Raises ValueError unless ``mask`` is a bool tensor of this shape, e.g. ``(batch, time)``."""
+    if mask.dtype != torch.bool or tuple(mask.shape) != shape:
+        hint = (
+            " Inside TimeDistributed it is left of a mask (batch, time): let none come to "
+            "TimeDistributed, or one with the axes (batch, time, step)."
+        )
+        of_rows = tuple(mask.shape) == shape[:1]
         raise ValueError(
-            f"mask must be a bool tensor of shape ({batch}, {time}), True where a step is valid; "
-            f"got {mask.dtype} of shape {tuple(mask.shape)}."
+            f"mask must be a bool tensor of shape {shape}, True where a step is valid; "
+            f"got {mask.dtype} of shape {tuple(mask.shape)}.{hint if of_rows else ''}"
         )
 
 
 def merge_masks(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    """Valid where both are; None means valid everywhere."""
+    """Valid where both are; None means valid everywhere.
+
+    Args:
+        first: ``(batch, time)``.
+        second: likewise, or with axes of the steps of a step behind.
+    """
     if first is None or second is None:
         return second if first is None else first
-    return first & second
+    return first[(..., *(None,) * (second.dim() - first.dim()))] & second
 
 
 def compact(mask: Tensor) -> Compaction:

@@ -14,7 +14,6 @@ from birnn_lightning.nn.recurrent import RecurrentLayer
 from birnn_lightning.nn.regularizers import ActivityLosses
 from birnn_lightning.nn.specs import (
     Activation,
-    Bidirectional,
     Dense,
     Input,
     LayerSpec,
@@ -24,6 +23,7 @@ from birnn_lightning.nn.specs import (
     Submodel,
     TimeDistributed,
     reference,
+    regularizes_outputs,
 )
 from birnn_lightning.nn.variables import Variable, within
 
@@ -56,7 +56,7 @@ class SequenceModel(nn.Module):
                 layer = without.get(node.name, node.layer)
                 self.layers[node.name] = build_layer(layer, *input_shapes)
         self.share_activity_losses(self.activity_losses)
-        self.is_regularized = any(map(regularizes_outputs, spec.nodes)) or any(
+        self.is_regularized = any(regularizes_outputs(node.layer) for node in spec.nodes) or any(
             variable.regularizer for variable in self.variables()
         )
         self.is_constrained = any(variable.constraint for variable in self.variables())
@@ -142,14 +142,6 @@ class SequenceModel(nn.Module):
         return ACTIVATIONS[self.output_activations[output]](logits)
 
 
-def regularizes_outputs(node: Node) -> bool:
-    """Whether a node, or a layer inside it, has an activity regulariser."""
-    if isinstance(node.layer, Submodel):
-        return any(map(regularizes_outputs, node.layer.model.nodes))
-    parts = node.layer.directions if isinstance(node.layer, Bidirectional) else ()
-    return any(part.activity_regularizer for part in (node.layer, *parts))
-
-
 def split_activations(spec: ModelSpec) -> tuple[tuple[str, ...], dict[str, LayerSpec]]:
     """Each output's activation, and by name of its node the layer without it.
 
@@ -185,7 +177,7 @@ def _split_activation(layer: LayerSpec) -> tuple[str, LayerSpec]:
         activation, inner = _split_activation(layer.layer)
         return activation, replace(layer, layer=inner)
     if isinstance(layer, Submodel) and len(layer.model.outputs) == 1:
-        if regularizes_outputs(layer.model.output):  # by what the activation makes
+        if regularizes_outputs(layer.model.output.layer):  # by what the activation makes
             return "linear", layer
         (activation,), without = split_activations(layer.model)
         nodes = (

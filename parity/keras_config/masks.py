@@ -45,9 +45,19 @@ def check_masks(graph: KerasGraph) -> None:
 
 
 def _follow(
-    graph: KerasGraph, their_entering: Sequence[Origin], our_entering: Sequence[Origin]
+    graph: KerasGraph,
+    their_entering: Sequence[Origin],
+    our_entering: Sequence[Origin],
+    keeps_entering: bool = True,
 ) -> tuple[list[Origin], list[Origin]]:
-    """The masks of a model's outputs, Keras's and ours, from those of its inputs."""
+    """The masks of a model's outputs, Keras's and ours, from those of its inputs.
+
+    Args:
+        graph: the model.
+        their_entering: the masks of its inputs in Keras.
+        our_entering: those in ours.
+        keeps_entering: see `_output_mask`, of ours.
+    """
     by_name = {node.name: node for node in graph.nodes}
     theirs: dict[str, Origin] = dict(zip(graph.inputs, their_entering, strict=True))
     ours: dict[str, Origin] = dict(zip(graph.inputs, our_entering, strict=True))
@@ -63,13 +73,14 @@ def _follow(
             their_masks = given + [None] * (len(node.inputs) - len(given))
         if node.class_name in MODEL_CLASSES:
             inner = model_graph(node.class_name, node.config)
-            found = _follow(inner, their_masks, our_masks)
+            found = _follow(inner, their_masks, our_masks, keeps_entering)
             for masks, outputs in zip((theirs, ours), found, strict=True):
                 masks |= {reference(node.name, i): mask for i, mask in enumerate(outputs)}
             continue
         if is_operation(node.class_name, node.config, node.module):
             continue  # which is no layer, and hands no mask on
         given = our_masks[: len(their_masks)]  # an attention's key and initial states need none
+        _check_steps(node.class_name, node.config, their_masks)
         if _uses_mask(node.class_name, node.config) and given != their_masks:
             raise ParityUnavailable(
                 f"layer {node.name!r} has a mask that no classifier of ours would give it. "
@@ -77,7 +88,7 @@ def _follow(
                 "or one mask input for every layer that can take it."
             )
         theirs[node.name] = _output_mask(node, their_masks, keeps_entering=False)
-        ours[node.name] = _output_mask(node, our_masks, keeps_entering=True)
+        ours[node.name] = _output_mask(node, our_masks, keeps_entering)
         if node.class_name == "Bidirectional" and node.config.get("merge_mode", "") is None:
             for masks in (theirs, ours):  # two sequences, with one mask each
                 masks[reference(node.name, 1)] = masks[node.name]
@@ -85,15 +96,9 @@ def _follow(
 
 
 def _uses_mask(class_name: str, config: Mapping[str, Any]) -> bool:
-    """Whether what a layer, or a model inside it, computes depends on the masks that come in.
-
-    In a model that `TimeDistributed` runs, masks are also followed by themselves.
-    """
+    """Whether what a layer, or a model inside it, computes depends on the masks that come in."""
     if class_name == "TimeDistributed":
         inner = config["layer"]
-        if inner["class_name"] in MODEL_CLASSES:
-            graph = model_graph(inner["class_name"], inner["config"])
-            _follow(graph, [None] * len(graph.inputs), [None] * len(graph.inputs))
         return _uses_mask(inner["class_name"], inner["config"])
     if class_name in MODEL_CLASSES:
         return any(
@@ -103,6 +108,23 @@ def _uses_mask(class_name: str, config: Mapping[str, Any]) -> bool:
             and not is_operation(node.class_name, node.config, node.module)
         )
     return uses_mask(class_name, config)
+
+
+def _check_steps(class_name: str, config: Mapping[str, Any], masks: Sequence[Origin]) -> None:
+    """Follows the masks through the model that `TimeDistributed` runs, if it runs one.
+
+    What comes in is the same in both, or refused where `TimeDistributed` stands; inside, ours too
+    forgets it where a layer finds a mask.
+    """
+    if class_name != "TimeDistributed":
+        return
+    inner = config["layer"]
+    steps = [mask and ("Step", mask) for mask in masks]
+    if inner["class_name"] in MODEL_CLASSES:
+        graph = model_graph(inner["class_name"], inner["config"])
+        _follow(graph, steps, steps, keeps_entering=False)
+    else:
+        _check_steps(inner["class_name"], inner["config"], steps)
 
 
 def _check_not_forgotten(node: KerasNode, masks: Sequence[Origin]) -> None:
@@ -121,7 +143,7 @@ def _output_mask(node: KerasNode, masks: Sequence[Origin], keeps_entering: bool)
         node: the layer.
         masks: of its inputs.
         keeps_entering: whether a layer that finds a mask adds it to the one that comes, as ours
-            do, or forgets the one that comes, as Keras's do.
+            do outside `TimeDistributed`, or forgets the one that comes, as Keras's do.
     """
     rule = mask_rule(node.class_name, node.config)
     if rule == "makes":

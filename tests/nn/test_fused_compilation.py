@@ -103,9 +103,7 @@ def test_a_failing_compiler_leaves_nothing(
     log: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_compiler(log, monkeypatch, first="echo 'kernel.c:1: error: no space left' >&2; exit 1")
-    with pytest.raises(
-        KernelUnavailable, match=r"fake-cc failed: kernel.c:1: error: no space"
-    ):
+    with pytest.raises(KernelUnavailable, match=r"fake-cc failed: kernel.c:1: error: no space"):
         library_path()
     assert not list(cache.iterdir())
 

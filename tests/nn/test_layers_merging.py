@@ -7,7 +7,7 @@ from torch import Tensor
 from birnn_lightning.nn import Masked, specs
 from birnn_lightning.nn.layer import build_layer
 from birnn_lightning.nn.specs import LayerSpec
-from tests.nn.samples import BATCH, INPUT, TIME, features, rows, uniform
+from tests.nn.samples import BATCH, INPUT, TIME, features, rows
 
 SHAPE = (TIME, INPUT)
 FIRST, SECOND = rows("xx..xxx", "x......"), rows("x.x.x..", "......x")
@@ -86,23 +86,6 @@ def test_concatenation_along_time_joins_the_masks() -> None:
     mask = layer(*branches(FIRST, None)).mask
     assert mask is not None
     assert torch.equal(mask, torch.cat([FIRST, torch.ones_like(FIRST)], 1))
-
-
-@pytest.mark.parametrize(
-    ("layer", "shape"),
-    [
-        (specs.Recurrent(cell="lstm", hidden_size=5), (TIME, 4, INPUT)),
-        (specs.GlobalAveragePooling1D(), (TIME, 4, INPUT)),
-        (specs.Softmax(), SHAPE),
-    ],
-)
-def test_a_layer_of_each_step_needs_a_mask_of_each_step(
-    layer: LayerSpec, shape: tuple[int, ...]
-) -> None:
-    each = build_layer(specs.TimeDistributed(layer=layer), shape).double()
-    message = r"needs a mask for every step, .*; got \(2, 7\)\."
-    with pytest.raises(ValueError, match=message):
-        each(Masked(uniform(BATCH, *shape, seed=0), FIRST))
 
 
 @pytest.mark.parametrize(

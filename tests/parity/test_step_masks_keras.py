@@ -19,9 +19,13 @@ BATCH, TIME, STEPS, FEATURE, HIDDEN, WORDS = 3, 5, 7, 2, 11, 13
 
 @pytest.fixture(autouse=True)
 def double():
+    """Inputs take their type from the one, layers theirs from the other."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx("float32")
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
 
 
 def chain(shape, *layers):
@@ -123,7 +127,7 @@ def test_it_computes_what_keras_computes(build: Callable[[], Any]) -> None:
         theirs = np.asarray(model(inputs, training=training))
         found = ours(torch.from_numpy(inputs)).detach().numpy()
         np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-12, equal_nan=True)
-        penalty = float(ours.model.regularization_loss())
+        penalty = float(ours.model.regularization_loss().detach())
         assert penalty == pytest.approx(float(sum(model.losses)), rel=1e-12)
     moved = {name.split(".")[-1]: buffer for name, buffer in ours.model.named_buffers()}
     for weight in model.non_trainable_weights:

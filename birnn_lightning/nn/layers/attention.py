@@ -9,7 +9,7 @@ from birnn_lightning.nn import specs
 from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.layers.core import parameter
-from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.masks import Masked, check_mask
 from birnn_lightning.nn.noise import dropout_factor
 from birnn_lightning.nn.specs.core import known_size
 from birnn_lightning.nn.specs.initializers import GLOROT_UNIFORM
@@ -35,6 +35,9 @@ class _Attention(Layer):
         mask passes.
         """
         (query, query_mask), (value, value_mask), *others = inputs
+        for values, mask in inputs[:2]:
+            if mask is not None:
+                check_mask(mask, *values.shape[:2])
         scores = self.scores(query, others[0].values if others else value)
         if value_mask is not None:
             scores = torch.where(value_mask[:, None], scores, scores - _large(scores))

@@ -22,7 +22,13 @@ def parameter(values: Tensor) -> nn.Parameter:
 
 @layer_for(specs.Masking)
 class Masking(Layer):
-    """Masks the steps whose features all equal ``mask_value`` and zeroes them."""
+    """Masks the steps whose features all equal ``mask_value`` and zeroes them.
+
+    Attributes:
+        keeps_entering: whether a mask that comes in is kept beside the one that is found.
+    """
+
+    keeps_entering = True
 
     def __init__(self, spec: specs.Masking, shape: specs.Shape) -> None:
         """Takes the value."""
@@ -30,10 +36,11 @@ class Masking(Layer):
         self.mask_value = spec.mask_value
 
     def forward(self, *inputs: Masked) -> Masked:
-        """``(batch, time, feature)``: zeroed where masked; a NaN step counts as valid."""
+        """``(batch, time, ..., feature)``: zeroed where masked; a NaN step counts as valid."""
         ((values, mask),) = inputs
         valid = (values != self.mask_value).any(-1)
-        return Masked(torch.where(valid[..., None], values, 0), merge_masks(mask, valid))
+        mask = merge_masks(mask, valid) if self.keeps_entering else valid
+        return Masked(torch.where(valid[..., None], values, 0), mask)
 
 
 @layer_for(specs.Embedding)
@@ -43,9 +50,11 @@ class Embedding(Layer):
     Attributes:
         sparse_gradients: whether the gradient of ``weight`` is sparse, with an entry for every
             token of a batch instead of their sum.
+        keeps_entering: whether a mask that comes in is kept beside that of ``mask_zero``.
     """
 
     sparse_gradients = False
+    keeps_entering = True
 
     def __init__(self, spec: specs.Embedding, shape: specs.Shape) -> None:
         """Draws the rows."""
@@ -68,7 +77,7 @@ class Embedding(Layer):
                 "with dtype='int64'."
             )
         if self.mask_zero:
-            mask = merge_masks(mask, tokens != 0)
+            mask = merge_masks(mask, tokens != 0) if self.keeps_entering else tokens != 0
         try:
             values = functional.embedding(tokens, self.weight, sparse=self.sparse_gradients)
             return Masked(values, mask)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.layer import Layer, layer_for
-from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.masks import Masked, check_mask
 
 SMALLEST_NORM = 1e-7
 """Keras divides a vector that is to get length 1 by this at least."""
@@ -34,9 +34,21 @@ class _Merge(Layer):
         rank = max(values.dim() for values, _ in inputs)
         merged = self.merge([_with_rank(one, rank) for one in inputs])
         masks = [mask for _, mask in inputs if mask is not None]
-        return Masked(
-            merged, reduce(torch.logical_or, masks) if len(masks) == len(inputs) else None
-        )
+        if len(masks) < len(inputs):
+            return Masked(merged)
+        if len({mask.dim() for mask in masks}) > 1:
+            raise ValueError(
+                f"{type(self.spec).__name__}: the masks must have the same axes; got "
+                f"{', '.join(str(tuple(mask.shape)) for mask in masks)}. Let them come from layers "
+                "of the same kind, or none come in."
+            )
+        return Masked(merged, reduce(torch.logical_or, masks))
+
+
+def _of_features(values: Tensor, mask: Tensor) -> Tensor:
+    """A mask with an axis for the features; it must speak of all other axes of the values."""
+    check_mask(mask, *values.shape[:-1])
+    return mask[..., None]
 
 
 def _with_rank(given: Masked, rank: int) -> Masked:
@@ -82,7 +94,7 @@ class Multiply(_Merge):
     def merge(self, inputs: Sequence[Masked]) -> Tensor:
         """From the first to the last."""
         factors = [
-            values if mask is None else torch.where(mask[..., None], values, 1)
+            values if mask is None else torch.where(_of_features(values, mask), values, 1)
             for values, mask in inputs
         ]
         product = reduce(torch.mul, factors)
@@ -97,6 +109,9 @@ def _extreme(inputs: Sequence[Masked], first_wins: Callable[[Tensor, Tensor], Te
 
     Of equal values the first gets the gradient, as in TensorFlow; `torch.maximum` splits it.
     """
+    for values, mask in inputs:
+        if mask is not None:
+            check_mask(mask, *values.shape[:-1])
     merged, known = inputs[0]
     for values, mask in inputs[1:]:
         other = values if mask is None else torch.where(mask[..., None], values, merged)
@@ -142,7 +157,7 @@ class Concatenate(Layer):
         valid = [
             torch.ones_like(values, dtype=torch.bool)
             if mask is None
-            else mask[..., None].expand_as(values)
+            else _of_features(values, mask).expand_as(values)
             for values, mask in inputs
         ]
         return Masked(joined, torch.cat(valid, self.axis).any(-1))

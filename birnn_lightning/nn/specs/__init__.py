@@ -88,7 +88,7 @@ from birnn_lightning.nn.specs.scaling import (
 )
 from birnn_lightning.nn.specs.separable import DepthwiseConv1D, SeparableConv1D
 from birnn_lightning.nn.specs.submodel import Submodel
-from birnn_lightning.nn.specs.wrappers import TimeDistributed
+from birnn_lightning.nn.specs.wrappers import TimeDistributed, regularizes_outputs
 
 __all__ = [
     "CELL_NAMES",
@@ -183,5 +183,6 @@ __all__ = [
     "initializer_of",
     "reference",
     "regularizer_of",
+    "regularizes_outputs",
     "spec_from_config",
 ]

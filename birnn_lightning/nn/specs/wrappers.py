@@ -13,8 +13,8 @@ from birnn_lightning.nn.specs.submodel import Submodel
 class TimeDistributed(LayerSpec):
     """Runs a layer on every step by itself; the mask passes.
 
-    A layer that uses a mask gets the step's: that is ``(batch,)`` where the mask is
-    ``(batch, time)``, which only `BatchNormalization` can take, as in Keras.
+    A layer that uses a mask, or one inside a model, gets the step's: that is ``(batch,)`` where the
+    mask is ``(batch, time)``, which those that need one for their own steps refuse.
 
     Attributes:
         layer: of one input and one output, without states that outlive a call.
@@ -59,6 +59,16 @@ def is_stateful(layer: LayerSpec) -> bool:
         return any(is_stateful(node.layer) for node in layer.model.nodes)
     inner = layer.forward if isinstance(layer, Bidirectional) else layer
     return bool(getattr(inner, "stateful", False))
+
+
+def regularizes_outputs(layer: LayerSpec) -> bool:
+    """Whether a layer, or one inside it, has an activity regulariser."""
+    if layer.activity_regularizer is not None:
+        return True
+    if isinstance(layer, Submodel):
+        return any(regularizes_outputs(node.layer) for node in layer.model.nodes)
+    inner = (layer.layer,) if isinstance(layer, TimeDistributed) else _directions(layer)
+    return any(map(regularizes_outputs, inner))
 
 
 def _directions(layer: LayerSpec) -> tuple[Recurrent | RecurrentStack, ...]:
