@@ -46,8 +46,8 @@ class Adadelta(KerasOptimizer):
     def update(self, update: Update) -> None:
         """Moves the weights."""
         rho, epsilon = update.group["rho"], update.group["epsilon"]
-        accumulated = self.states(update.parameters, "accumulated_grad")
-        moved = self.states(update.parameters, "accumulated_delta_var")
+        accumulated = self.states_of(update, "accumulated_grad")
+        moved = self.states_of(update, "accumulated_delta_var")
         squares = update.gradients.squares()
         foreach.mul_(accumulated, rho)
         foreach.add_(accumulated, squares, alpha=1 - rho)

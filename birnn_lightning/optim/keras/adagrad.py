@@ -47,7 +47,7 @@ class Adagrad(KerasOptimizer):
         """Moves the weights."""
         group, gradients = update.group, update.gradients
         initial = float(cast(group["initial_accumulator_value"], update.number))
-        accumulators = self.states(update.parameters, "accumulator", initial)
+        accumulators = self.states_of(update, "accumulator", initial)
         if gradients.occurrences is None:
             foreach.addcmul_(accumulators, gradients.sums, gradients.sums)
         else:

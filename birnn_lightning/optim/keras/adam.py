@@ -80,12 +80,12 @@ class Adam(KerasOptimizer):
     def update(self, update: Update) -> None:
         """Moves the weights."""
         group, parameters = update.group, update.parameters
-        momenta = self.states(parameters, "momentum")
-        velocities = self.states(parameters, "velocity")
+        momenta = self.states_of(update, "momentum")
+        velocities = self.states_of(update, "velocity")
         foreach.lerp_(momenta, update.gradients.sums, 1 - group["beta_1"])
         foreach.lerp_(velocities, update.gradients.squares(), 1 - group["beta_2"])
         if group["amsgrad"]:
-            largest = self.states(parameters, "velocity_hat")
+            largest = self.states_of(update, "velocity_hat")
             foreach.maximum_(largest, velocities)
             velocities = largest
         divisors = foreach.sqrt(velocities)
@@ -102,13 +102,13 @@ class Adam(KerasOptimizer):
         alpha = _alpha(update)
         # The kernel multiplies the decay by the rate that it is given.
         decay = update.weight_decay * update.learning_rate / alpha if alpha else 0.0
-        hats = self.states(parameters, "velocity_hat") if group["amsgrad"] else []
+        hats = self.states_of(update, "velocity_hat") if group["amsgrad"] else []
         step = torch.full((), math.inf, device=parameters[0].device)
         adam(
             parameters,
             update.gradients.sums,
-            self.states(parameters, "momentum"),
-            self.states(parameters, "velocity"),
+            self.states_of(update, "momentum"),
+            self.states_of(update, "velocity"),
             hats,
             [step] * len(parameters),
             fused=True,

@@ -50,8 +50,8 @@ class Adamax(KerasOptimizer):
     def update(self, update: Update) -> None:
         """Moves the weights."""
         group, kind = update.group, update.number
-        momenta = self.states(update.parameters, "momentum")
-        norms = self.states(update.parameters, "norm")
+        momenta = self.states_of(update, "momentum")
+        norms = self.states_of(update, "norm")
         foreach.lerp_(momenta, update.gradients.sums, 1 - group["beta_1"])
         foreach.mul_(norms, group["beta_2"])
         foreach.maximum_(norms, update.gradients.magnitudes())

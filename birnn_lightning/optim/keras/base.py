@@ -196,6 +196,10 @@ class KerasOptimizer(Optimizer):
             states.append(state[name])
         return states
 
+    def states_of(self, update: Update, name: str, initial: float = 0.0) -> list[Tensor]:
+        """The states of a name that belong to what is updated, made where there are none yet."""
+        return update.of_rows(self.states(update.owners, name, initial))
+
     def start_update(self, group: dict[str, Any], dtype: torch.dtype, iterations: int) -> None:
         """Called once for every group before its parameters are updated.
 
@@ -206,12 +210,13 @@ class KerasOptimizer(Optimizer):
         """
 
     def decay_and_update(self, update: Update) -> None:
-        """Decays the weights, then updates them."""
-        if update.weight_decay:
-            decay = foreach.mul(update.parameters, update.weight_decay)
-            foreach.mul_(decay, update.learning_rate)
-            foreach.sub_(update.parameters, decay)
-        self.update(update)
+        """Decays the weights, then updates them, part by part."""
+        for part in update.parts():
+            if part.weight_decay:
+                decay = foreach.mul(part.parameters, part.weight_decay)
+                foreach.mul_(decay, part.learning_rate)
+                foreach.sub_(part.parameters, decay)
+            self.update(part)
 
     def update(self, update: Update) -> None:
         """Changes parameters and states in place."""

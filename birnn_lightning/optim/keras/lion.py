@@ -47,7 +47,7 @@ class Lion(KerasOptimizer):
         """Moves the weights."""
         kind, gradients = update.number, update.gradients.sums
         beta_1, beta_2 = (cast(update.group[name], kind) for name in ("beta_1", "beta_2"))
-        momenta = self.states(update.parameters, "momentum")
+        momenta = self.states_of(update, "momentum")
         directions = foreach.mul(momenta, float(beta_1))
         foreach.add_(directions, gradients, alpha=float(1 - beta_1))
         foreach.sign_(directions)

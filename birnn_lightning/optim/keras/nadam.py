@@ -66,8 +66,8 @@ class Nadam(KerasOptimizer):
         beta_1, beta_2 = cast(group["beta_1"], kind), cast(group["beta_2"], kind)
         u_now, u_next = (_momentum(beta_1, at, kind) for at in (step, step + 1))
         product = kind(group["u_product"])
-        momenta = self.states(update.parameters, "momentum")
-        velocities = self.states(update.parameters, "velocity")
+        momenta = self.states_of(update, "momentum")
+        velocities = self.states_of(update, "velocity")
         gradients = update.gradients
         foreach.lerp_(momenta, gradients.sums, float(1 - beta_1))
         foreach.lerp_(velocities, gradients.squares(), float(1 - beta_2))

@@ -54,14 +54,14 @@ class RMSprop(KerasOptimizer):
         """Moves the weights."""
         group, parameters, gradients = update.group, update.parameters, update.gradients
         rho, momentum, rate = group["rho"], group["momentum"], update.learning_rate
-        velocities = self.states(parameters, "velocity")
+        velocities = self.states_of(update, "velocity")
         foreach.mul_(velocities, rho)
         if gradients.occurrences is None:
             foreach.addcmul_(velocities, gradients.sums, gradients.sums, 1 - rho)
         else:
             foreach.add_(velocities, gradients.squares(), alpha=1 - rho)
         if group["centered"]:
-            means = self.states(parameters, "average_gradient")
+            means = self.states_of(update, "average_gradient")
             foreach.mul_(means, rho)
             foreach.add_(means, gradients.sums, alpha=1 - rho)
             divisors = foreach.addcmul(velocities, means, means, -1.0)
@@ -70,7 +70,7 @@ class RMSprop(KerasOptimizer):
             divisors = foreach.add(velocities, group["epsilon"])
         foreach.sqrt_(divisors)
         if momentum:
-            momenta = self.states(parameters, "momentum")
+            momenta = self.states_of(update, "momentum")
             foreach.mul_(momenta, momentum)
             foreach.addcdiv_(momenta, gradients.sums, divisors, rate)
             foreach.sub_(parameters, momenta)

@@ -50,7 +50,7 @@ class SGD(KerasOptimizer):
         if not momentum:
             foreach.add_(update.parameters, gradients, alpha=-rate)
             return
-        momenta = self.states(update.parameters, "momentum")
+        momenta = self.states_of(update, "momentum")
         foreach.mul_(momenta, momentum)
         foreach.add_(momenta, gradients, alpha=-rate)
         if update.group["nesterov"]:
