@@ -23,6 +23,9 @@ from torchmetrics.classification import (
 
 from birnn_lightning.losses import Task
 
+BATCHES_AT_ONCE = 32
+"""Batches that torchmetrics takes in together: one update costs as much as a small model's step."""
+
 
 def build_metrics(task: Task, num_classes: int, stage: str) -> MetricCollection:
     """Accuracy (over all examples), F1 and AUROC (mean over classes), named ``<stage>_accuracy``...
@@ -103,13 +106,14 @@ class StageMetrics(nn.Module):
             self.add_module(f"{stage}_metrics", build_metrics(task, num_classes, stage))
         self.confusion = build_confusion(task, num_classes)
         self.losses = nn.ModuleDict({stage: MeanLoss() for stage in ("val", "test")})
+        self._waiting: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def update_loss(self, stage: str, loss: Tensor, count: int) -> None:
         """Takes in the mean loss of a batch: of ``count`` examples, or steps of them."""
         self._loss(stage).update(loss.detach(), count)
 
     def update(self, stage: str, outputs: Tensor, labels: Tensor, mask: Tensor | None) -> None:
-        """Takes in a batch.
+        """Takes in a batch, which may wait until there are several; the tensors must not change.
 
         Args:
             stage: ``"train"``, ``"val"`` or ``"test"``.
@@ -127,6 +131,17 @@ class StageMetrics(nn.Module):
             labels = labels.flatten() if self.task == "multiclass" else labels.flatten(0, -2)
         if self.task != "regression":
             labels = labels.long()
+        waiting = self._waiting.setdefault(stage, [])
+        waiting.append((outputs, labels))
+        if len(waiting) >= BATCHES_AT_ONCE:
+            self._take_in(stage)
+
+    def _take_in(self, stage: str) -> None:
+        """Hands the batches that wait to torchmetrics, as one."""
+        waiting = self._waiting.pop(stage, [])
+        if not waiting:
+            return
+        outputs, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
         self._collection(stage).update(outputs, labels)
         if stage == "test" and self.confusion is not None:
             self.confusion.update(outputs, labels)
@@ -136,6 +151,7 @@ class StageMetrics(nn.Module):
 
         Nothing where no batch was taken in: Lightning may end an epoch that a checkpoint had ended.
         """
+        self._take_in(stage)
         collection = self._collection(stage)
         if not any(metric.update_called for metric in collection.values()):
             return {}
@@ -154,6 +170,7 @@ class StageMetrics(nn.Module):
         """The confusion matrix over all processes (None for regression); starts anew."""
         if self.confusion is None:
             return None
+        self._take_in("test")
         confusion = self.confusion.compute().cpu()
         _reset(self.confusion)
         return confusion

@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torchmetrics import MetricCollection
 
 from birnn_lightning import SequenceClassifier
 from birnn_lightning.data import Batch
 from birnn_lightning.losses import Task
-from birnn_lightning.metrics import ClassReport, StageMetrics, class_reports
+from birnn_lightning.metrics import (
+    BATCHES_AT_ONCE,
+    ClassReport,
+    StageMetrics,
+    class_reports,
+)
 from birnn_lightning.nn.specs import Dense, Input, ModelSpec, Node
 from tests.nn.samples import randomise, rows, uniform
 from tests.nn.training import loader_of, quiet_trainer
@@ -256,3 +262,28 @@ def test_class_reports_of_multilabel() -> None:
 def test_class_reports_need_a_name_for_each_class() -> None:
     with pytest.raises(ValueError, match=r"argument 2 is longer|shorter"):
         class_reports(CONFUSION, ["a", "b"])
+
+
+def test_many_batches_are_few_updates_of_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 2 * BATCHES_AT_ONCE + 3
+    outputs = uniform(count, 5, CLASSES, seed=1).softmax(-1)
+    labels = labels_for("multiclass", (count, 5), seed=2)
+    metrics, sizes = StageMetrics("multiclass", CLASSES), []
+    take_in = MetricCollection.update
+
+    def counted(collection: MetricCollection, outputs: Tensor, labels: Tensor) -> None:
+        sizes.append(len(outputs))
+        take_in(collection, outputs, labels)
+
+    monkeypatch.setattr(MetricCollection, "update", counted)
+    for batch in zip(outputs, labels, strict=True):
+        metrics.update("test", *batch, None)
+    metrics.update_loss("test", torch.tensor(0.5), count)
+    confusion = metrics.compute_confusion()
+    values = {"confusion": confusion} | metrics.compute("test")
+    assert sizes == [5 * BATCHES_AT_ONCE, 5 * BATCHES_AT_ONCE, 5 * 3]
+    by_hand = multiclass_by_hand(outputs.flatten(0, 1).numpy(), labels.flatten().numpy())
+    for name, value in by_hand.items():
+        found = values[name if name == "confusion" else f"test_{name}"]
+        np.testing.assert_allclose(found, value, rtol=0, atol=1e-6, err_msg=name)
+    assert metrics.compute("test") == {}

@@ -62,16 +62,16 @@ def pad_sequences(
     step_shape = next((array.shape[1:] for array in arrays if len(array)), ())
     dtype = np.float32 if step_shape else np.int64
     time = max(len(array) for array in arrays) if length is None else length
-    padded = np.full((len(arrays), time, *step_shape), value, dtype=dtype)
-    mask = np.zeros((len(arrays), time), dtype=bool)
     for row, array in enumerate(arrays):
-        if not len(array):
-            continue
-        _check_step(array, step_shape, row)
-        kept = truncate(array, length, truncation)
-        place = slice(time - len(kept), None) if padding == "pre" else slice(len(kept))
-        padded[row, place] = kept
-        mask[row, place] = True
+        if len(array):
+            _check_step(array, step_shape, row)
+    kept = [truncate(array, length, truncation) for array in arrays if len(array)]
+    lengths = np.minimum([len(array) for array in arrays], time)[:, np.newaxis]
+    steps = np.arange(time)
+    mask = steps >= time - lengths if padding == "pre" else steps < lengths
+    padded = np.full((len(arrays), time, *step_shape), value, dtype=dtype)
+    if kept:
+        padded[mask] = np.concatenate(kept, dtype=dtype, casting="unsafe")
     return torch.from_numpy(padded), torch.from_numpy(mask)
 
 

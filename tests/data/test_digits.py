@@ -1,12 +1,15 @@
 """DigitsDataModule: the whole set, split by class, scaled to [0, 1]."""
 
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from birnn_lightning.data import DigitsDataModule, SeriesPreprocessing
+from birnn_lightning.data import digits as source
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +51,19 @@ def test_raw_images_may_be_given(digits: DigitsDataModule) -> None:
     assert isinstance(preprocessing, SeriesPreprocessing)
     batch = preprocessing([np.full((8, 8), 4)])
     assert batch.inputs.unique().tolist() == [0.25]
+
+
+@pytest.mark.parametrize("name", [source._FILE, ("no", "such.csv.gz")], ids=["file", "function"])
+def test_the_images_are_those_of_scikit_learn(name, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "_FILE", name)
+    for ours, theirs in zip(source.read_digits(), load_digits(return_X_y=True), strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_images_need_no_import_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert len(source.read_digits()[1]) == 1797
+    monkeypatch.setattr(source, "_FILE", ("no", "such.csv.gz"))
+    with pytest.raises(ImportError, match=r"sklearn\.datasets"):
+        source.read_digits()
