@@ -89,4 +89,4 @@ def read_digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    return images, labels
+    return np.asarray(images), np.asarray(labels)
