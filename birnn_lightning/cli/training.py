@@ -19,6 +19,7 @@ from lightning.pytorch.utilities import rank_zero_only
 import birnn_lightning.data  # noqa: F401  (makes the data modules known by name)
 from birnn_lightning.callbacks import KerasEarlyStopping, RandomState
 from birnn_lightning.cli.errors import OneLineErrors, mistakes_in_one_line
+from birnn_lightning.cli.profile import PartsProfiler  # noqa: F401  (known by name)
 from birnn_lightning.cli.records import last_checkpoints, run_loggers, run_name
 from birnn_lightning.cli.summary import fit_summary, test_summary
 from birnn_lightning.cli.tensorboard import keep_tensorboard_from_tensorflow
