@@ -280,6 +280,7 @@ def test_many_batches_are_few_updates_of_the_same_values(monkeypatch: pytest.Mon
         metrics.update("test", *batch, None)
     metrics.update_loss("test", torch.tensor(0.5), count)
     confusion = metrics.compute_confusion()
+    assert confusion is not None
     values = {"confusion": confusion} | metrics.compute("test")
     assert sizes == [5 * BATCHES_AT_ONCE, 5 * BATCHES_AT_ONCE, 5 * 3]
     by_hand = multiclass_by_hand(outputs.flatten(0, 1).numpy(), labels.flatten().numpy())
