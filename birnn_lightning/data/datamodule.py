@@ -14,6 +14,7 @@ from birnn_lightning.data.loader import build_loader
 from birnn_lightning.data.preprocessing import Preprocessing, TextPreprocessing
 from birnn_lightning.data.sampler import LengthBucketSampler
 from birnn_lightning.data.splitting import check_fraction, hold_out
+from birnn_lightning.data.tokenization import Tokenizer
 
 Split = Literal["train", "validation", "test", "predict"]
 
@@ -43,6 +44,8 @@ class ClassificationDataModule(LightningDataModule, ABC):
     """
 
     labels_kind: Literal["class", "step", "multilabel"] = "class"
+    tokenizer = Tokenizer()
+    """What splits the texts, where there are any."""
 
     def __init__(
         self,
@@ -224,7 +227,7 @@ class ClassificationDataModule(LightningDataModule, ABC):
     def _build_loader(self, split: Split, *, shuffle: bool, bucket: bool) -> DataLoader[Batch]:
         if split not in self._encoded:
             self._encoded[split] = EncodedExamples(
-                self.examples(split), self.preprocessing, self.labels_kind
+                self.examples(split), self.preprocessing, self.labels_kind, self.tokenizer
             )
         dataset = self._encoded[split]
         sampler = LengthBucketSampler(

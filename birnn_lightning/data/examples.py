@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.data.padding import pad_sequences, truncate
 from birnn_lightning.data.preprocessing import Preprocessing, TextPreprocessing
+from birnn_lightning.data.tokenization import Tokenizer
 
 # What cross_entropy ignores by default, and what a metric that forgot the mask refuses.
 PADDED_LABEL = -100
@@ -100,12 +101,21 @@ class EncodedExamples(Dataset[Batch]):
         examples: raw examples.
         preprocessing: what encodes and pads them.
         labels: "class" (one a sequence), "step" (one a step) or "multilabel" (0/1 a class).
+        tokenizer: what splits texts; default: `Tokenizer` with its defaults.
     """
 
-    def __init__(self, examples: Examples, preprocessing: Preprocessing, labels: str) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        preprocessing: Preprocessing,
+        labels: str,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
         self._preprocessing = preprocessing
         if isinstance(preprocessing, TextPreprocessing):
-            self._inputs = [preprocessing.encode(text) for text in examples.inputs]
+            words = preprocessing.vocabulary
+            split = (tokenizer or Tokenizer())(examples.inputs, words.standardize, words.split)
+            self._inputs = preprocessing.encode_all(split)
         else:
             self._inputs = [
                 preprocessing.encode(series, examples.where(index))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.data.padding import Side, check_side, pad_sequences, truncate
+from birnn_lightning.data.tokens import TokenizedTexts
 from birnn_lightning.data.vocabulary import Vocabulary
 
 
@@ -61,10 +62,16 @@ class TextPreprocessing:
 
     def encode(self, text: str | Sequence[str]) -> np.ndarray:
         """Turn one text into its token ids, ``(time,)`` int32, truncated but not padded."""
-        ids = self.vocabulary.encode(text)
-        if not ids and self.empty == "unknown":
-            ids = [self.vocabulary.unknown_id]
-        return truncate(np.array(ids, dtype=np.int32), self.max_length, self.truncation)
+        return self._kept(np.array(self.vocabulary.encode(text), dtype=np.int32))
+
+    def encode_all(self, texts: TokenizedTexts) -> list[np.ndarray]:
+        """Turn texts that were split as the vocabulary splits them into what `encode` returns."""
+        return [self._kept(ids) for ids in texts.numbered(self.vocabulary.ids(texts.tokens))]
+
+    def _kept(self, ids: np.ndarray) -> np.ndarray:
+        if not len(ids) and self.empty == "unknown":
+            ids = np.array([self.vocabulary.unknown_id], dtype=np.int32)
+        return truncate(ids, self.max_length, self.truncation)
 
     def collate(self, examples: Sequence[np.ndarray]) -> tuple[Tensor, None]:
         """Pad encoded texts to ``(batch, time)`` int64; the mask is the model's (``mask_zero``)."""

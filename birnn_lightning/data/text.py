@@ -7,6 +7,7 @@ from birnn_lightning.data.examples import Examples
 from birnn_lightning.data.preprocessing import TextPreprocessing
 from birnn_lightning.data.table_labels import check_distinct, read_flags, read_labels
 from birnn_lightning.data.text_files import check_columns, read_file, read_hub_dataset
+from birnn_lightning.data.tokenization import Tokenizer
 from birnn_lightning.data.vocabulary import Vocabulary
 
 
@@ -38,6 +39,9 @@ class TextDataModule(ClassificationDataModule):
         num_workers: the worker processes of each loader; 0 loads in the main process.
         seed: the seed of the held-out part and of the order of training.
         bucket: batch texts of similar length together, to pad less.
+        tokenizer_processes: how many processes share the splitting of the texts; null takes as many
+            as there are cores, and as pay.
+        cache_tokens: whether large sets are split only the first time (see `token_cache`).
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class TextDataModule(ClassificationDataModule):
         num_workers: int = 0,
         seed: int = 0,
         bucket: bool = True,
+        tokenizer_processes: int | None = None,
+        cache_tokens: bool = True,
     ) -> None:
         super().__init__(
             batch_size=batch_size,
@@ -68,6 +74,7 @@ class TextDataModule(ClassificationDataModule):
             validation_fraction=validation_fraction,
             test_fraction=0.0,
         )
+        self.tokenizer = Tokenizer(processes=tokenizer_processes, cached=cache_tokens)
         self._files: dict[Split, list[str]] = {
             "train": _as_list(train_files),
             "validation": _as_list(validation_files),
@@ -122,7 +129,8 @@ class TextDataModule(ClassificationDataModule):
 
     def fit_preprocessing(self, train: Examples, class_names: tuple[str, ...]) -> TextPreprocessing:
         """Learn the vocabulary of the training part."""
-        vocabulary = Vocabulary.from_texts(train.inputs, self.max_tokens)
+        counts = self.tokenizer(train.inputs).counts()
+        vocabulary = Vocabulary.from_counts(counts, self.max_tokens)
         return TextPreprocessing(vocabulary=vocabulary, class_names=class_names, **self._settings)
 
     def _hub_splits(self) -> Any:

@@ -1,7 +1,7 @@
 """Texts become the same token ids here as in Keras's ``TextVectorization``, without TensorFlow."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 Standardize = Literal["lower_and_strip_punctuation", "lower", "strip_punctuation"]
@@ -115,14 +115,21 @@ class Vocabulary:
         Raises:
             ValueError: when ``max_tokens`` is under 2.
         """
+        counts: Counter[bytes] = Counter()
+        for text in texts:
+            counts.update(tokenize(text))
+        return cls.from_counts(counts, max_tokens)
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[bytes, int], max_tokens: int | None = None
+    ) -> "Vocabulary":
+        """Learn a vocabulary from how often each token occurs; see `from_texts`."""
         if max_tokens is not None and max_tokens < len(_SPECIAL_TOKENS):
             raise ValueError(
                 "max_tokens must be at least 2 (padding and unknown are counted) or None; "
                 f"got {max_tokens}. Pass a larger number."
             )
-        counts: Counter[bytes] = Counter()
-        for text in texts:
-            counts.update(tokenize(text))
         ordered = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
         if max_tokens is not None:
             ordered = ordered[: max_tokens - len(_SPECIAL_TOKENS)]
@@ -149,6 +156,16 @@ class Vocabulary:
         return self._tokens
 
     @property
+    def standardize(self) -> Standardize | None:
+        """What is done to a text before it is split."""
+        return self._standardize
+
+    @property
+    def split(self) -> Split | None:
+        """Where a text is split."""
+        return self._split
+
+    @property
     def unknown_id(self) -> int:
         """What stands for every token that is not known."""
         return int(self._padded)
@@ -156,12 +173,14 @@ class Vocabulary:
     def encode(self, text: str | Sequence[str]) -> list[int]:
         """Turn a text, or its parts, into token ids; empty when no token is left."""
         parts = (text,) if isinstance(text, str) else text
+        return self.ids(
+            token for part in parts for token in tokenize(part, self._standardize, self._split)
+        )
+
+    def ids(self, tokens: Iterable[bytes]) -> list[int]:
+        """The id of each token, in UTF-8, that `tokenize` found."""
         id_of, unknown_id = self._ids.get, self.unknown_id
-        return [
-            id_of(token, unknown_id)
-            for part in parts
-            for token in tokenize(part, self._standardize, self._split)
-        ]
+        return [id_of(token, unknown_id) for token in tokens]
 
     def __len__(self) -> int:
         """Count the tokens, special ones included: the ``vocab_size`` of a model."""
