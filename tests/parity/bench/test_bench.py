@@ -85,7 +85,8 @@ def test_nothing_measured_is_exit_status_2(faked, capsys):
 
 def test_an_interrupt_ends_with_a_line_and_the_results(tmp_path):
     path = tmp_path / "speed.json"
-    options = ["--workloads", "train", "--masks", "unmasked,ragged", "--repetitions", "1000000"]
+    options = ["--workloads", "train", "--masks", "unmasked,ragged,left,interior"]
+    options += ["--repetitions", "1000000"]
     command = [sys.executable, "-m", "parity", "bench", *TINY, "--peers", "torch", *options]
     with subprocess.Popen(
         [*command, "--seconds", "1", "--json", str(path)],
@@ -95,7 +96,7 @@ def test_an_interrupt_ends_with_a_line_and_the_results(tmp_path):
         env=os.environ,
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("[1/2]")
+        assert process.stderr.readline().startswith("[1/4]")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 2
