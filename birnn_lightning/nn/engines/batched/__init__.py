@@ -13,6 +13,7 @@ from torch.nn.functional import linear
 
 from birnn_lightning.nn.cells import Weights
 from birnn_lightning.nn.cells import cell_of as equations_of
+from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.batched.activations import ACROSS_UNITS
 from birnn_lightning.nn.engines.batched.cells import cell_of
 from birnn_lightning.nn.engines.batched.function import Recurrence
@@ -43,7 +44,7 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
     dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
     alike = len({_settings(direction) for direction in directions}) == 1
     groups = [directions] if alike else [[direction] for direction in directions]
-    with torch.autocast(inputs.device.type, enabled=False):
+    with without_autocast(inputs.device.type):
         outcomes = [
             outcome
             for group in groups

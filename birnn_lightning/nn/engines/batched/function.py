@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.batched.passes import run_backward, run_forward, weight_gradient
 from birnn_lightning.nn.engines.batched.plan import Buffers, Operands, Plan
 from birnn_lightning.nn.engines.differentiation import once_differentiable
@@ -38,7 +39,7 @@ class Recurrence(torch.autograd.Function):
         operands = Operands(h, *given[: size - 1])
         buffers, wanted = Buffers(h, extra, flats), Operands(*ctx.needs_input_grad[1 : 1 + size])
         weight = bias = None
-        with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
+        with torch.no_grad(), without_autocast(h.device.type):
             found = run_backward(ctx.plan, operands, buffers, outputs)
             if wanted.weight:
                 weight = weight_gradient(ctx.plan, operands, buffers, found)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, padded_size
 from birnn_lightning.nn.engines.fused.function import Operands, Recurrence, Run, run_forward
 from birnn_lightning.nn.engines.fused.layout import project_by_gate
@@ -35,7 +36,7 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
     Computes in float64 where the inputs are, otherwise in float32.
     """
     dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
-    with torch.autocast("cpu", enabled=False):
+    with without_autocast("cpu"):
         return _run(directions, inputs, mask, dtype)
 
 
@@ -44,7 +45,7 @@ def _run(
 ) -> list[Outcome]:
     batch, time, _ = inputs.shape
     steps = steps_of(batch, time, mask)
-    values = inputs.to(dtype).contiguous()
+    values = _ready(inputs, dtype)
     specs = [direction.spec for direction in directions]
     wanted = any(direction.wants_sequence for direction in directions)
     call = Run(specs, steps, wanted, dtype)
@@ -54,12 +55,21 @@ def _run(
         sequence, *finals = Recurrence.apply(call, *tensors)
     else:
         sequence, *finals = run_forward(call, operands, keep=False)
-    parts = sequence.to(inputs.dtype).split([spec.hidden_size for spec in specs], dim=-1)
-    states = iter([final.to(inputs.dtype) for final in finals])
+    if inputs.dtype != dtype:
+        sequence, *finals = (one.to(inputs.dtype) for one in (sequence, *finals))
+    parts = sequence.split([spec.hidden_size for spec in specs], dim=-1)
+    states = iter(finals)
     return [
         Outcome(part, tuple(next(states) for _ in STATES[spec.cell]))
         for part, spec in zip(parts, specs, strict=True)
     ]
+
+
+def _ready(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """In a precision and in C order; calls that change nothing take time too."""
+    if tensor.dtype == dtype and tensor.is_contiguous():
+        return tensor
+    return tensor.to(dtype).contiguous()
 
 
 def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
@@ -67,7 +77,7 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
     spec, dtype = direction.spec, values.dtype
 
     def ready(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else tensor.to(dtype).contiguous()
+        return None if tensor is None else _ready(tensor, dtype)
 
     weight_ih, weight_hh, bias_ih, bias_hh = (ready(one) for one in direction.weights)
     inputs: Tensor | None = values

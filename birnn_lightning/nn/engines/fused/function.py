@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.differentiation import once_differentiable
 from birnn_lightning.nn.engines.fused.calls import (
     ACTIVATIONS,
@@ -262,7 +263,7 @@ class Recurrence(torch.autograd.Function):
         saved = ctx.saved_tensors  # which checkpoints allow to be read once
         directions = by_direction(saved)
         needed = by_direction(ctx.needs_input_grad[1:])
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        with torch.no_grad(), without_autocast("cpu"):
             by_operand = run_backward(ctx.run, directions, needed, outputs)
         found = [gradient for one in by_operand for gradient in one]
         return (None, *once_differentiable("fused", found, (*outputs, *saved)))

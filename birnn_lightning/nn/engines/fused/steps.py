@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -76,14 +77,21 @@ class Steps(NamedTuple):
         return values.repeat_interleave(self.offsets.diff(), 0)
 
 
+@lru_cache(maxsize=32)
+def all_steps(batch: int, time: int) -> Steps:
+    """The steps of a batch without a mask."""
+    with torch.inference_mode(False):
+        return Steps((batch, time), torch.arange(batch + 1) * time)
+
+
 def steps_of(batch: int, time: int, mask: Tensor | None) -> Steps:
     """The steps of a batch with a mask ``(batch, time)``, or without one."""
     if mask is None:
-        return Steps((batch, time), torch.arange(batch + 1) * time)
+        return all_steps(batch, time)
     lengths = mask.sum(1)
     offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
     if int(offsets[-1]) == batch * time:
-        return Steps((batch, time), torch.arange(batch + 1) * time)
+        return all_steps(batch, time)
     places = mask.flatten().nonzero().flatten()
     order = lengths.argsort(descending=True, stable=True)
     return Steps((batch, time), offsets, places, order)

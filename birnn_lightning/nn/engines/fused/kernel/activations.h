@@ -17,34 +17,53 @@ INLINE Vector NAME(keras2_line)(Vector x)
     return product + (REAL)0.5;
 }
 
-static NEVER_INLINE Vector NAME(rarely_activated)(int64_t code, Vector x)
+static NEVER_INLINE void NAME(rarely_activated)(int64_t code, Vector *x)
 {
-    const Vector zero = {0}, one = NAME(all)(1);
+    const Vector zero = {0}, one = NAME(all)(1), six = NAME(all)(6);
+    Vector below[GROUP];
     switch (code) {
-    case RELU: return NAME(larger)(x, zero);
-    case RELU6: return NAME(smaller)(NAME(larger)(x, zero), NAME(all)(6));
-    case HARD_SIGMOID: return NAME(smaller)(NAME(larger)(x + 3, zero), NAME(all)(6)) / 6;
+    case RELU: EACH(x[v] = NAME(larger)(x[v], zero)) break;
+    case RELU6: EACH(x[v] = NAME(smaller)(NAME(larger)(x[v], zero), six)) break;
+    case HARD_SIGMOID: EACH(x[v] = NAME(smaller)(NAME(larger)(x[v] + 3, zero), six) / 6) break;
     case HARD_SIGMOID_KERAS2:
-        return NAME(smaller)(NAME(larger)(NAME(keras2_line)(x), zero), one);
-    case HARD_TANH: return NAME(smaller)(NAME(larger)(x, -one), one);
-    case LEAKY_RELU: return NAME(where)((Mask)(x > zero), x, x * (REAL)LEAKY_SLOPE);
-    case ELU: return NAME(where)((Mask)(x > zero), x, NAME(vector_expm1)(NAME(smaller)(x, zero)));
-    case SELU: {
-        const Vector below = (REAL)SELU_ALPHA * NAME(vector_expm1)(NAME(smaller)(x, zero));
-        return (REAL)SELU_SCALE * NAME(where)((Mask)(x < zero), below, x);
-    }
-    case SOFTSIGN: return x / (1 + NAME(magnitude)(x));
-    case EXPONENTIAL: return NAME(vector_exp)(x);
-    case SILU: return x * NAME(vector_sigmoid)(x);
-    default: return x;
+        EACH(x[v] = NAME(smaller)(NAME(larger)(NAME(keras2_line)(x[v]), zero), one)) break;
+    case HARD_TANH: EACH(x[v] = NAME(smaller)(NAME(larger)(x[v], -one), one)) break;
+    case LEAKY_RELU:
+        EACH(x[v] = NAME(where)((Mask)(x[v] > zero), x[v], x[v] * (REAL)LEAKY_SLOPE)) break;
+    case ELU:
+    case SELU:
+        EACH(below[v] = NAME(smaller)(x[v], zero))
+        NAME(vector_expm1)(below);
+        if (code == SELU) {
+            EACH(below[v] *= (REAL)SELU_ALPHA)
+            EACH(x[v] = (REAL)SELU_SCALE * NAME(where)((Mask)(x[v] < zero), below[v], x[v]))
+        } else
+            EACH(x[v] = NAME(where)((Mask)(x[v] > zero), x[v], below[v]))
+        break;
+    case SOFTSIGN: EACH(x[v] /= 1 + NAME(magnitude)(x[v])) break;
+    case EXPONENTIAL: NAME(vector_exp)(x); break;
+    case SILU:
+        EACH(below[v] = x[v])
+        NAME(vector_sigmoid)(below);
+        EACH(x[v] *= below[v])
+        break;
+    default: break;
     }
 }
 
-INLINE Vector NAME(activated)(int64_t code, Vector x)
+/* Activates a group of vectors in their place. */
+INLINE void NAME(activate)(int64_t code, Vector *x)
 {
-    if (code == TANH) return NAME(vector_tanh)(x);
-    if (code == SIGMOID) return NAME(vector_sigmoid)(x);
-    return NAME(rarely_activated)(code, x);
+    if (code == TANH)
+        NAME(vector_tanh)(x);
+    else if (code == SIGMOID)
+        NAME(vector_sigmoid)(x);
+    else if (code != LINEAR) {
+        Vector values[GROUP];
+        EACH(values[v] = x[v])
+        NAME(rarely_activated)(code, values);
+        EACH(x[v] = values[v])
+    }
 }
 
 /* Whether the slope needs the input: what is kept for the backward pass is then that. */
@@ -64,61 +83,56 @@ INLINE Vector NAME(between)(Vector x, Vector low, Vector high)
     return NAME(where)(inside, NAME(all)(1), (Vector){0});
 }
 
-static NEVER_INLINE Vector NAME(rarely_restored)(int64_t code, Vector kept, Vector *slope)
+static NEVER_INLINE void NAME(rarely_restored)(int64_t code, Vector *kept, Vector *slope)
 {
-    const Vector zero = {0}, one = NAME(all)(1);
+    const Vector zero = {0}, one = NAME(all)(1), sixth = one / 6;
     switch (code) {
-    case RELU: *slope = NAME(where)((Mask)(kept > zero), one, zero); return kept;
+    case RELU: EACH(slope[v] = NAME(where)((Mask)(kept[v] > zero), one, zero)) break;
     case RELU6:
-        *slope = NAME(where)((Mask)(kept > zero) & (Mask)(kept < 6), one, zero);
-        return kept;
+        EACH(slope[v] = NAME(where)((Mask)(kept[v] > zero) & (Mask)(kept[v] < 6), one, zero)) break;
     case HARD_SIGMOID:
-        *slope = NAME(where)((Mask)(kept > zero) & (Mask)(kept < one), one / 6, zero);
-        return kept;
-    case HARD_SIGMOID_KERAS2: {
-        const Vector line = NAME(keras2_line)(kept);
-        *slope = NAME(between)(line, zero, one) * (REAL)0.2;
-        return NAME(activated)(code, kept);
-    }
+        EACH(slope[v] = NAME(where)((Mask)(kept[v] > zero) & (Mask)(kept[v] < one), sixth, zero)) break;
+    case HARD_SIGMOID_KERAS2:
+        EACH(slope[v] = NAME(between)(NAME(keras2_line)(kept[v]), zero, one) * (REAL)0.2)
+        NAME(rarely_activated)(code, kept);
+        break;
     case HARD_TANH:
-        *slope = NAME(between)(kept, -one, one);
-        return NAME(activated)(code, kept);
+        EACH(slope[v] = NAME(between)(kept[v], -one, one))
+        NAME(rarely_activated)(code, kept);
+        break;
     case LEAKY_RELU:
-        *slope = NAME(where)((Mask)(kept > zero), one, NAME(all)((REAL)LEAKY_SLOPE));
-        return kept;
-    case ELU:
-        *slope = NAME(where)((Mask)(kept > zero), one, kept + 1);
-        return kept;
-    case SELU: {
-        const Vector below = kept + (REAL)(SELU_SCALE * SELU_ALPHA);
-        *slope = NAME(where)((Mask)(kept < zero), below, NAME(all)((REAL)SELU_SCALE));
-        return kept;
-    }
-    case SOFTSIGN: {
-        const Vector rest = 1 - NAME(magnitude)(kept);
-        *slope = rest * rest;
-        return kept;
-    }
-    case EXPONENTIAL: *slope = kept; return kept;
-    case SILU: {
-        const Vector gate = NAME(vector_sigmoid)(kept);
-        *slope = gate * (1 + kept * (1 - gate));
-        return kept * gate;
-    }
-    default: *slope = one; return kept;
+        EACH(slope[v] = NAME(where)((Mask)(kept[v] > zero), one, NAME(all)((REAL)LEAKY_SLOPE))) break;
+    case ELU: EACH(slope[v] = NAME(where)((Mask)(kept[v] > zero), one, kept[v] + 1)) break;
+    case SELU:
+        EACH(slope[v] = NAME(where)((Mask)(kept[v] < zero), kept[v] + (REAL)(SELU_SCALE * SELU_ALPHA),
+                                    NAME(all)((REAL)SELU_SCALE)))
+        break;
+    case SOFTSIGN:
+        EACH(slope[v] = 1 - NAME(magnitude)(kept[v]))
+        EACH(slope[v] *= slope[v])
+        break;
+    case EXPONENTIAL: EACH(slope[v] = kept[v]) break;
+    case SILU:
+        EACH(slope[v] = kept[v])
+        NAME(vector_sigmoid)(slope);
+        EACH(const Vector gate = slope[v]; slope[v] = gate * (1 + kept[v] * (1 - gate)); kept[v] *= gate)
+        break;
+    default: EACH(slope[v] = one) break;
     }
 }
 
-/* Value and slope from what was kept. */
-INLINE Vector NAME(restored)(int64_t code, Vector kept, Vector *slope)
+/* From what was kept of a group to its values, in their place, and its slopes. */
+INLINE void NAME(restore)(int64_t code, Vector *kept, Vector *slope)
 {
-    if (code == TANH) {
-        *slope = 1 - kept * kept;
-        return kept;
+    if (code == TANH)
+        EACH(slope[v] = 1 - kept[v] * kept[v])
+    else if (code == SIGMOID)
+        EACH(slope[v] = kept[v] * (1 - kept[v]))
+    else {
+        Vector values[GROUP], slopes[GROUP];
+        EACH(values[v] = kept[v])
+        NAME(rarely_restored)(code, values, slopes);
+        EACH(kept[v] = values[v])
+        EACH(slope[v] = slopes[v])
     }
-    if (code == SIGMOID) {
-        *slope = kept * (1 - kept);
-        return kept;
-    }
-    return NAME(rarely_restored)(code, kept, slope);
 }

@@ -20,28 +20,49 @@ typedef struct {
     int64_t left_width;
 } NAME(BackwardTask);
 
-/* The gradient of one gate's sum: written, and added to the bias's. */
-INLINE void NAME(give)(const NAME(BackwardTask) *task, int64_t index, int block, int64_t unit,
-                       Vector gradient)
+/* The gradients of one gate's sums of a group of rows: written, and added to the bias's. */
+INLINE void NAME(give)(const NAME(BackwardTask) *task, int64_t index, int rows, int block, int64_t unit,
+                       const Vector *gradient)
 {
     REAL *to = task->gates + (task->start + index) * task->width + block * task->padded + unit;
-    const int64_t count = task->of->hidden_size - unit;
-    if (count < LANES) gradient = NAME(first_lanes)(gradient, count);
-    NAME(store)(to, gradient);
+    const int64_t count = task->of->hidden_size - unit, width = task->width;
     REAL *bias = task->bias + block * task->padded + unit;
-    NAME(store)(bias, NAME(load)(bias) + gradient);
+    Vector sum = NAME(load)(bias);
+    EACH_ROW(const Vector one = count < LANES ? NAME(first_lanes)(gradient[v], count) : gradient[v];
+             NAME(store)(to + v * width, one);
+             sum += one)
+    NAME(store)(bias, sum);
 }
 
-INLINE const REAL *NAME(kept_at)(const NAME(BackwardTask) *task, int64_t index, int64_t unit)
+/* The gradient of the state after a step, of a group of rows. */
+INLINE void NAME(take_state_gradient)(const NAME(BackwardTask) *task, int64_t index, int rows,
+                                      int64_t unit, Vector *dh)
 {
-    const Forward *of = task->of;
-    return (const REAL *)of->saved + task->token[task->start + index] * SAVED[of->cell] * task->padded + unit;
+    const REAL *outputs = task->to->outputs, *h = task->h + index * task->padded + unit;
+    const int64_t stride = task->to->output_stride, hidden = task->of->hidden_size;
+    EACH(dh[v] = NAME(load)(h + SOME_ROW * task->padded))
+    if (outputs)
+        EACH(dh[v] += NAME(load_some)(
+                 outputs + task->place[task->start + index + SOME_ROW] * stride + unit,
+                 hidden - unit))
 }
 
-INLINE Vector NAME(previous_state)(const NAME(BackwardTask) *task, int64_t index, int64_t unit)
+/* Kept value number `value` of a unit, of a group of rows. */
+INLINE void NAME(take_kept)(const NAME(BackwardTask) *task, int64_t index, int rows, int value,
+                            int64_t unit, Vector *kept)
 {
-    const int64_t token = task->token[task->start + index];
-    return NAME(load)((const REAL *)task->of->previous + token * task->padded + unit);
+    const REAL *from = (const REAL *)task->of->saved + value * task->padded + unit;
+    const int64_t stride = SAVED[task->of->cell] * task->padded;
+    EACH(kept[v] = NAME(load)(from + task->token[task->start + index + SOME_ROW] * stride))
+}
+
+/* The state before a step, of a group of rows. */
+INLINE void NAME(take_previous)(const NAME(BackwardTask) *task, int64_t index, int rows, int64_t unit,
+                                Vector *previous)
+{
+    const REAL *from = (const REAL *)task->of->previous + unit;
+    EACH(previous[v] = NAME(load)(
+             from + task->token[task->start + index + SOME_ROW] * task->padded))
 }
 
 /* The LSTM's memory before a step: that of the token before, or the initial one. */
@@ -57,73 +78,101 @@ INLINE Vector NAME(previous_memory)(const NAME(BackwardTask) *task, int64_t inde
     return NAME(load)((const REAL *)of->saved + (token * SAVED[LSTM] + 4) * task->padded + unit);
 }
 
-INLINE void NAME(lstm_gradient)(const NAME(BackwardTask) *task, int64_t index, int64_t unit,
-                                int64_t step, Vector dh)
+INLINE void NAME(lstm_gradient)(const NAME(BackwardTask) *task, int64_t index, int rows, int64_t unit,
+                                int64_t step, const Vector *dh)
 {
     const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
-    const int64_t padded = task->padded;
-    const REAL *kept = NAME(kept_at)(task, index, unit);
-    REAL *memory = task->c + index * padded + unit;
-    Vector i_slope, f_slope, g_slope, o_slope, slope;
-    const Vector i = NAME(restored)(gate, NAME(load)(kept), &i_slope);
-    const Vector f = NAME(restored)(gate, NAME(load)(kept + padded), &f_slope);
-    const Vector g = NAME(restored)(act, NAME(load)(kept + 2 * padded), &g_slope);
-    const Vector o = NAME(restored)(gate, NAME(load)(kept + 3 * padded), &o_slope);
-    const Vector c = NAME(load)(kept + 4 * padded);
-    const Vector a = NAME(restored)(act, NAME(kept)(act, c, NAME(activated)(act, c)), &slope);
-    const Vector dc = NAME(load)(memory) + dh * o * slope;
-    NAME(give)(task, index, 0, unit, dc * g * i_slope);
-    NAME(give)(task, index, 1, unit, dc * NAME(previous_memory)(task, index, unit, step) * f_slope);
-    NAME(give)(task, index, 2, unit, dc * i * g_slope);
-    NAME(give)(task, index, 3, unit, dh * a * o_slope);
-    NAME(store)(memory, dc * f);
-    NAME(store)(task->h + index * padded + unit, (Vector){0});
+    REAL *memory = task->c + index * task->padded + unit, *h = task->h + index * task->padded + unit;
+    Vector kept[GROUP], slope[GROUP], dc[GROUP], gradient[GROUP], i[GROUP], i_slope[GROUP];
+    NAME(take_kept)(task, index, rows, 4, unit, kept);
+    Vector a[GROUP];
+    EACH(a[v] = kept[v])
+    NAME(activate)(act, a);
+    EACH(a[v] = NAME(kept)(act, kept[v], a[v]))
+    NAME(restore)(act, a, slope);
+    NAME(take_kept)(task, index, rows, 3, unit, kept);
+    Vector o_slope[GROUP];
+    NAME(restore)(gate, kept, o_slope);
+    EACH(dc[v] = NAME(load)(memory + SOME_ROW * task->padded) + dh[v] * kept[v] * slope[v])
+    EACH(gradient[v] = dh[v] * a[v] * o_slope[v])
+    NAME(give)(task, index, rows, 3, unit, gradient);
+    NAME(take_kept)(task, index, rows, 0, unit, i);
+    NAME(restore)(gate, i, i_slope);
+    NAME(take_kept)(task, index, rows, 2, unit, kept);
+    NAME(restore)(act, kept, slope);
+    EACH(gradient[v] = dc[v] * kept[v] * i_slope[v])
+    NAME(give)(task, index, rows, 0, unit, gradient);
+    EACH(gradient[v] = dc[v] * i[v] * slope[v])
+    NAME(give)(task, index, rows, 2, unit, gradient);
+    NAME(take_kept)(task, index, rows, 1, unit, kept);
+    NAME(restore)(gate, kept, slope);
+    EACH(gradient[v] = dc[v] * slope[v] *
+                       NAME(previous_memory)(task, index + SOME_ROW, unit, step))
+    NAME(give)(task, index, rows, 1, unit, gradient);
+    EACH_ROW(NAME(store)(memory + v * task->padded, dc[v] * kept[v]);
+             NAME(store)(h + v * task->padded, (Vector){0}))
 }
 
-INLINE void NAME(gru_gradient)(const int cell, const NAME(BackwardTask) *task, int64_t index,
-                               int64_t unit, Vector dh)
+INLINE void NAME(gru_gradient)(const int cell, const NAME(BackwardTask) *task, int64_t index, int rows,
+                               int64_t unit, const Vector *dh)
 {
     const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
-    const int64_t padded = task->padded;
-    const REAL *kept = NAME(kept_at)(task, index, unit);
-    Vector r_slope, z_slope, n_slope;
-    const Vector z = NAME(restored)(gate, NAME(load)(kept + padded), &z_slope);
-    const Vector n = NAME(restored)(act, NAME(load)(kept + 2 * padded), &n_slope);
-    const Vector dn = dh * (1 - z) * n_slope;
-    const Vector dz = dh * (NAME(previous_state)(task, index, unit) - n) * z_slope;
-    NAME(give)(task, index, 0, unit, dn);
-    NAME(give)(task, index, 2, unit, dz);
-    NAME(store)(task->h + index * padded + unit, dh * z);
+    REAL *h = task->h + index * task->padded + unit;
+    Vector z[GROUP], z_slope[GROUP], n[GROUP], n_slope[GROUP], previous[GROUP];
+    Vector dn[GROUP], gradient[GROUP];
+    NAME(take_kept)(task, index, rows, 1, unit, z);
+    NAME(restore)(gate, z, z_slope);
+    NAME(take_kept)(task, index, rows, 2, unit, n);
+    NAME(restore)(act, n, n_slope);
+    NAME(take_previous)(task, index, rows, unit, previous);
+    EACH(dn[v] = dh[v] * (1 - z[v]) * n_slope[v])
+    NAME(give)(task, index, rows, 0, unit, dn);
+    EACH(gradient[v] = dh[v] * (previous[v] - n[v]) * z_slope[v])
+    NAME(give)(task, index, rows, 2, unit, gradient);
+    EACH_ROW(NAME(store)(h + v * task->padded, dh[v] * z[v]))
     if (cell == GRU_RESET_AFTER) {
-        const Vector r = NAME(restored)(gate, NAME(load)(kept), &r_slope);
-        NAME(give)(task, index, 1, unit, dn * NAME(load)(kept + 3 * padded) * r_slope);
-        NAME(give)(task, index, 3, unit, dn * r);
+        Vector r[GROUP], r_slope[GROUP], seen[GROUP];
+        NAME(take_kept)(task, index, rows, 0, unit, r);
+        NAME(restore)(gate, r, r_slope);
+        NAME(take_kept)(task, index, rows, 3, unit, seen);
+        EACH(gradient[v] = dn[v] * seen[v] * r_slope[v])
+        NAME(give)(task, index, rows, 1, unit, gradient);
+        EACH(gradient[v] = dn[v] * r[v])
+        NAME(give)(task, index, rows, 3, unit, gradient);
     }
 }
 
-INLINE void NAME(rnn_gradient)(const NAME(BackwardTask) *task, int64_t index, int64_t unit, Vector dh)
+INLINE void NAME(rnn_gradient)(const NAME(BackwardTask) *task, int64_t index, int rows, int64_t unit,
+                               const Vector *dh)
 {
-    Vector slope;
-    NAME(restored)(task->of->activation, NAME(load)(NAME(kept_at)(task, index, unit)), &slope);
-    NAME(give)(task, index, 0, unit, dh * slope);
-    NAME(store)(task->h + index * task->padded + unit, (Vector){0});
+    REAL *h = task->h + index * task->padded + unit;
+    Vector kept[GROUP], gradient[GROUP];
+    NAME(take_kept)(task, index, rows, 0, unit, kept);
+    NAME(restore)(task->of->activation, kept, gradient);
+    EACH(gradient[v] *= dh[v])
+    NAME(give)(task, index, rows, 0, unit, gradient);
+    EACH_ROW(NAME(store)(h + v * task->padded, (Vector){0}))
 }
 
 /* From the gradient of what the candidate saw, (r h) with its dropout, to those of r and of h. */
-INLINE void NAME(reset_gradient)(const NAME(BackwardTask) *task, int64_t index, int64_t unit)
+INLINE void NAME(reset_gradient)(const NAME(BackwardTask) *task, int64_t index, int rows, int64_t unit)
 {
     const Forward *of = task->of;
     const int64_t hidden = of->hidden_size, at = index * task->padded + unit;
-    Vector slope, seen = NAME(load)(task->seen + at);
+    Vector r[GROUP], slope[GROUP], previous[GROUP], seen[GROUP], gradient[GROUP];
+    EACH(seen[v] = NAME(load)(task->seen + at + SOME_ROW * task->padded))
     if (of->factor) {
-        const REAL *factor = (const REAL *)of->factor;
-        factor += (task->row[index] * 3 + CANDIDATE) * hidden + unit;
-        seen *= NAME(load_some)(factor, hidden - unit);
+        const REAL *factor = (const REAL *)of->factor + CANDIDATE * hidden + unit;
+        EACH(seen[v] *= NAME(load_some)(
+                 factor + task->row[index + SOME_ROW] * 3 * hidden, hidden - unit))
     }
-    const Vector r = NAME(restored)(
-        of->recurrent_activation, NAME(load)(NAME(kept_at)(task, index, unit)), &slope);
-    NAME(give)(task, index, 1, unit, seen * NAME(previous_state)(task, index, unit) * slope);
-    NAME(store)(task->h + at, NAME(load)(task->h + at) + seen * r);
+    NAME(take_kept)(task, index, rows, 0, unit, r);
+    NAME(restore)(of->recurrent_activation, r, slope);
+    NAME(take_previous)(task, index, rows, unit, previous);
+    EACH(gradient[v] = seen[v] * previous[v] * slope[v])
+    NAME(give)(task, index, rows, 1, unit, gradient);
+    EACH_ROW(REAL *h = task->h + at + v * task->padded;
+             NAME(store)(h, NAME(load)(h) + seen[v] * r[v]))
 }
 
 /* to += gradients of `count` gate blocks from `block` on, times their weights, for one panel of units;
@@ -278,8 +327,8 @@ static void NAME(input_gradient)(const NAME(BackwardTask) *task)
             for (int64_t row = 0; row < rows; row++) {
                 REAL *to = (REAL *)task->to->inputs + task->place[first + row] * size + from;
                 for (int column = 0; column < columns; column++)
-                    NAME(store_some)(to + column * LANES, sums[row][column],
-                                     size - from - column * LANES);
+                    NAME(stream_some)(to + column * LANES, sums[row][column],
+                                      size - from - column * LANES);
             }
         }
     }
@@ -307,6 +356,20 @@ static void NAME(flush)(NAME(BackwardTask) *task)
     task->count = 0;
 }
 
+/* Asks for what the next step will read of a token. */
+INLINE void NAME(prefetch_step)(const NAME(BackwardTask) *task, int64_t token)
+{
+    const Forward *of = task->of;
+    const int64_t kept = SAVED[of->cell] * task->padded;
+    prefetch((const REAL *)of->saved + token * kept, kept * sizeof(REAL));
+    if (of->cell != RNN && of->cell != LSTM)
+        prefetch((const REAL *)of->previous + token * task->padded, task->padded * sizeof(REAL));
+    if (task->to->outputs)
+        prefetch((const REAL *)task->to->outputs +
+                     place_of(task->batch, token) * task->to->output_stride,
+                 of->hidden_size * sizeof(REAL));
+}
+
 INLINE void NAME(backward_steps)(const int cell, NAME(BackwardTask) *task)
 {
     const Batch *batch = task->batch;
@@ -327,17 +390,19 @@ INLINE void NAME(backward_steps)(const int cell, NAME(BackwardTask) *task)
             task->entry_row[entry] = row;
             task->token[entry] = token_at(batch, row, step, of->reverse);
             task->place[entry] = place_of(batch, task->token[entry]);
-            const REAL *outputs = task->to->outputs;
-            if (outputs) outputs += task->place[entry] * task->to->output_stride;
+            if (step) NAME(prefetch_step)(task, token_at(batch, row, step - 1, of->reverse));
+        }
+        for (int64_t index = 0; index < active; index += GROUP) {
+            const int rows = group_rows(active, index);
             for (int64_t unit = 0; unit < hidden; unit += LANES) {
-                Vector dh = NAME(load)(task->h + index * padded + unit);
-                if (outputs) dh += NAME(load_some)(outputs + unit, hidden - unit);
+                Vector dh[GROUP];
+                NAME(take_state_gradient)(task, index, rows, unit, dh);
                 if (cell == RNN)
-                    NAME(rnn_gradient)(task, index, unit, dh);
+                    NAME(rnn_gradient)(task, index, rows, unit, dh);
                 else if (cell == LSTM)
-                    NAME(lstm_gradient)(task, index, unit, step, dh);
+                    NAME(lstm_gradient)(task, index, rows, unit, step, dh);
                 else
-                    NAME(gru_gradient)(cell, task, index, unit, dh);
+                    NAME(gru_gradient)(cell, task, index, rows, unit, dh);
             }
         }
         if (cell == RNN)
@@ -349,9 +414,9 @@ INLINE void NAME(backward_steps)(const int cell, NAME(BackwardTask) *task)
         else {
             memset(task->seen, 0, active * padded * sizeof(REAL));
             NAME(back_product)(task, active, 0, 0, 1, NULL, task->seen);
-            for (int64_t index = 0; index < active; index++)
+            for (int64_t index = 0; index < active; index += GROUP)
                 for (int64_t unit = 0; unit < hidden; unit += LANES)
-                    NAME(reset_gradient)(task, index, unit);
+                    NAME(reset_gradient)(task, index, group_rows(active, index), unit);
             NAME(back_product)(task, active, 1, 1, 2, factor, task->h);
         }
     }

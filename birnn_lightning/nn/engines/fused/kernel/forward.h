@@ -23,95 +23,136 @@ INLINE void NAME(emit)(const NAME(Task) *task, int64_t index, int64_t unit, Vect
 {
     NAME(store)(task->next + index * task->padded + unit, h);
     if (task->of->outputs)
-        NAME(store_some)(
+        NAME(stream_some)(
             (REAL *)task->of->outputs + task->place[index] * task->of->output_stride + unit, h,
             task->of->hidden_size - unit);
 }
 
-/* h' = act(x W + b + h U) */
-INLINE void NAME(rnn_units)(const NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums,
-                            int columns)
+/* One column of the sums of a group of rows; past the last row there is some row again. */
+INLINE void NAME(take)(Vector *x, const ROW_SUMS *sums, int rows, int column)
 {
+    EACH(x[v] = sums[SOME_ROW][column])
+}
+
+/* h' = act(x W + b + h U) */
+INLINE void NAME(rnn_units)(const NAME(Task) *task, int64_t index, int rows, int64_t unit,
+                            const ROW_SUMS *sums, int columns)
+{
+    const int64_t act = task->of->activation;
     for (int column = 0; column < columns; column++, unit += LANES) {
-        const Vector h = NAME(activated)(task->of->activation, sums[column]);
-        REAL *saved = NAME(saved_at)(task, index, unit);
-        if (saved) NAME(store)(saved, NAME(kept)(task->of->activation, sums[column], h));
-        NAME(emit)(task, index, unit, h);
+        Vector h[GROUP];
+        NAME(take)(h, sums, rows, column);
+        NAME(activate)(act, h);
+        EACH_ROW(
+            REAL *saved = NAME(saved_at)(task, index + v, unit);
+            if (saved) NAME(stream)(saved, NAME(kept)(act, sums[v][column], h[v]));
+            NAME(emit)(task, index + v, unit, h[v]);)
     }
 }
 
 /* c' = f c + i g, h' = o act(c') */
-INLINE void NAME(lstm_units)(const NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums)
+INLINE void NAME(lstm_units)(const NAME(Task) *task, int64_t index, int rows, int64_t unit,
+                             const ROW_SUMS *sums)
 {
     const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
     const int64_t padded = task->padded;
-    const Vector i = NAME(activated)(gate, sums[0]), f = NAME(activated)(gate, sums[1]);
-    const Vector g = NAME(activated)(act, sums[2]), o = NAME(activated)(gate, sums[3]);
-    REAL *memory = task->c + index * padded + unit;
-    const Vector c = f * NAME(load)(memory) + i * g;
-    NAME(store)(memory, c);
-    REAL *saved = NAME(saved_at)(task, index, unit);
-    if (saved) {
-        NAME(store)(saved, NAME(kept)(gate, sums[0], i));
-        NAME(store)(saved + padded, NAME(kept)(gate, sums[1], f));
-        NAME(store)(saved + 2 * padded, NAME(kept)(act, sums[2], g));
-        NAME(store)(saved + 3 * padded, NAME(kept)(gate, sums[3], o));
-        NAME(store)(saved + 4 * padded, c);
-    }
-    NAME(emit)(task, index, unit, o * NAME(activated)(act, c));
+    Vector i[GROUP], f[GROUP], g[GROUP], o[GROUP], c[GROUP] = {0};
+    NAME(take)(i, sums, rows, 0);
+    NAME(activate)(gate, i);
+    NAME(take)(f, sums, rows, 1);
+    NAME(activate)(gate, f);
+    NAME(take)(g, sums, rows, 2);
+    NAME(activate)(act, g);
+    NAME(take)(o, sums, rows, 3);
+    NAME(activate)(gate, o);
+    EACH_ROW(
+        REAL *memory = task->c + (index + v) * padded + unit;
+        c[v] = f[v] * NAME(load)(memory) + i[v] * g[v];
+        NAME(store)(memory, c[v]);
+        REAL *saved = NAME(saved_at)(task, index + v, unit);
+        if (saved) {
+            NAME(stream)(saved, NAME(kept)(gate, sums[v][0], i[v]));
+            NAME(stream)(saved + padded, NAME(kept)(gate, sums[v][1], f[v]));
+            NAME(stream)(saved + 2 * padded, NAME(kept)(act, sums[v][2], g[v]));
+            NAME(stream)(saved + 3 * padded, NAME(kept)(gate, sums[v][3], o[v]));
+            NAME(stream)(saved + 4 * padded, c[v]);
+        })
+    NAME(activate)(act, c);
+    EACH_ROW(NAME(emit)(task, index + v, unit, o[v] * c[v]);)
 }
 
 /* n = act(n_x + r n_h), h' = z h + (1 - z) n */
-INLINE void NAME(gru_units)(const NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums)
+INLINE void NAME(gru_units)(const NAME(Task) *task, int64_t index, int rows, int64_t unit,
+                            const ROW_SUMS *sums)
 {
     const int64_t act = task->of->activation, gate = task->of->recurrent_activation;
     const int64_t padded = task->padded;
-    const Vector r = NAME(activated)(gate, sums[1]), z = NAME(activated)(gate, sums[2]);
-    const Vector before = sums[0] + r * sums[3], n = NAME(activated)(act, before);
-    REAL *saved = NAME(saved_at)(task, index, unit);
-    if (saved) {
-        NAME(store)(saved, NAME(kept)(gate, sums[1], r));
-        NAME(store)(saved + padded, NAME(kept)(gate, sums[2], z));
-        NAME(store)(saved + 2 * padded, NAME(kept)(act, before, n));
-        NAME(store)(saved + 3 * padded, sums[3]);
-    }
-    NAME(emit)(task, index, unit, z * NAME(load)(task->h + index * padded + unit) + (1 - z) * n);
+    Vector r[GROUP], z[GROUP], n[GROUP];
+    NAME(take)(r, sums, rows, 1);
+    NAME(activate)(gate, r);
+    NAME(take)(z, sums, rows, 2);
+    NAME(activate)(gate, z);
+    EACH(n[v] = sums[SOME_ROW][0] + r[v] * sums[SOME_ROW][3])
+    Vector before[GROUP];
+    EACH(before[v] = n[v])
+    NAME(activate)(act, n);
+    EACH_ROW(
+        REAL *saved = NAME(saved_at)(task, index + v, unit);
+        if (saved) {
+            NAME(stream)(saved, NAME(kept)(gate, sums[v][1], r[v]));
+            NAME(stream)(saved + padded, NAME(kept)(gate, sums[v][2], z[v]));
+            NAME(stream)(saved + 2 * padded, NAME(kept)(act, before[v], n[v]));
+            NAME(stream)(saved + 3 * padded, sums[v][3]);
+        }
+        const Vector h = NAME(load)(task->h + (index + v) * padded + unit);
+        NAME(emit)(task, index + v, unit, z[v] * h + (1 - z[v]) * n[v]);)
 }
 
 /* What the candidate sees: r h, with its own dropout. */
-INLINE void NAME(reset_units)(NAME(Task) *task, int64_t index, int64_t unit, const Vector *sums)
+INLINE void NAME(reset_units)(const NAME(Task) *task, int64_t index, int rows, int64_t unit,
+                              const ROW_SUMS *sums)
 {
     const int64_t gate = task->of->recurrent_activation, padded = task->padded;
-    const int64_t at = index * padded + unit, hidden = task->of->hidden_size;
-    const Vector r = NAME(activated)(gate, sums[1]), z = NAME(activated)(gate, sums[2]);
-    Vector seen = r * NAME(load)(task->h + at);
-    if (task->of->factor) {
-        const REAL *factor = (const REAL *)task->of->factor;
-        factor += (task->row[index] * 3 + CANDIDATE) * hidden + unit;
-        seen *= NAME(load_some)(factor, hidden - unit);
-    }
-    NAME(store)(task->reset + at, seen);
-    NAME(store)(task->update + at, z);
-    NAME(store)(task->candidate + at, sums[0]);
-    REAL *saved = NAME(saved_at)(task, index, unit);
-    if (saved) {
-        NAME(store)(saved, NAME(kept)(gate, sums[1], r));
-        NAME(store)(saved + padded, NAME(kept)(gate, sums[2], z));
-        NAME(store)(saved + 3 * padded, seen);
-    }
+    const int64_t hidden = task->of->hidden_size;
+    Vector r[GROUP], z[GROUP];
+    NAME(take)(r, sums, rows, 1);
+    NAME(activate)(gate, r);
+    NAME(take)(z, sums, rows, 2);
+    NAME(activate)(gate, z);
+    EACH_ROW(
+        const int64_t at = (index + v) * padded + unit;
+        Vector seen = r[v] * NAME(load)(task->h + at);
+        const REAL *factor = task->of->factor;
+        if (factor) {
+            factor += (task->row[index + v] * 3 + CANDIDATE) * hidden + unit;
+            seen *= NAME(load_some)(factor, hidden - unit);
+        }
+        NAME(store)(task->reset + at, seen);
+        NAME(store)(task->update + at, z[v]);
+        NAME(store)(task->candidate + at, sums[v][0]);
+        REAL *saved = NAME(saved_at)(task, index + v, unit);
+        if (saved) {
+            NAME(stream)(saved, NAME(kept)(gate, sums[v][1], r[v]));
+            NAME(stream)(saved + padded, NAME(kept)(gate, sums[v][2], z[v]));
+            NAME(stream)(saved + 3 * padded, seen);
+        })
 }
 
 /* n = act(n_x + (r h) U_n), h' = z h + (1 - z) n */
-INLINE void NAME(candidate_units)(const NAME(Task) *task, int64_t index, int64_t unit,
-                                  const Vector *sums, int columns)
+INLINE void NAME(candidate_units)(const NAME(Task) *task, int64_t index, int rows, int64_t unit,
+                                  const ROW_SUMS *sums, int columns)
 {
-    const int64_t act = task->of->activation;
+    const int64_t act = task->of->activation, padded = task->padded;
     for (int column = 0; column < columns; column++, unit += LANES) {
-        const int64_t at = index * task->padded + unit;
-        const Vector n = NAME(activated)(act, sums[column]), z = NAME(load)(task->update + at);
-        REAL *saved = NAME(saved_at)(task, index, unit);
-        if (saved) NAME(store)(saved + 2 * task->padded, NAME(kept)(act, sums[column], n));
-        NAME(emit)(task, index, unit, z * NAME(load)(task->h + at) + (1 - z) * n);
+        Vector n[GROUP];
+        NAME(take)(n, sums, rows, column);
+        NAME(activate)(act, n);
+        EACH_ROW(
+            const int64_t at = (index + v) * padded + unit;
+            REAL *saved = NAME(saved_at)(task, index + v, unit);
+            if (saved) NAME(stream)(saved + 2 * padded, NAME(kept)(act, sums[v][column], n[v]));
+            const Vector z = NAME(load)(task->update + at);
+            NAME(emit)(task, index + v, unit, z * NAME(load)(task->h + at) + (1 - z) * n[v]);)
     }
 }
 
@@ -164,8 +205,8 @@ INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t rows, 
         NAME(add_inputs)(task, rows, columns, sums, packed->inputs + unit * of->input_size, LANES, unit);
         NAME(add_state)(0, rows, 0, columns, sums, of->factor ? task->dropped : task->h, task->padded,
                         packed->state + unit * hidden, hidden);
-        for (int64_t row = 0; row < rows; row++)
-            NAME(rnn_units)(task, row, unit, sums[row], columns);
+        for (int64_t row = 0; row < rows; row += GROUP)
+            NAME(rnn_units)(task, row, group_rows(rows, row), unit, sums + row, columns);
         return;
     }
     for (int64_t row = 0; row < rows; row++)
@@ -173,8 +214,8 @@ INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t rows, 
             sums[row][column] = NAME(load)(task->candidate + row * task->padded + unit + column * LANES);
     NAME(add_state)(0, rows, 0, columns, sums, task->reset, task->padded,
                     packed->candidate + unit * hidden, hidden);
-    for (int64_t row = 0; row < rows; row++)
-        NAME(candidate_units)(task, row, unit, sums[row], columns);
+    for (int64_t row = 0; row < rows; row += GROUP)
+        NAME(candidate_units)(task, row, group_rows(rows, row), unit, sums + row, columns);
 }
 
 /* One panel of all gates of a vector of units. */
@@ -192,13 +233,14 @@ INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t rows, int
     NAME(add_state)(dropped, rows, STATE_COLUMN[cell], state_gates, sums,
                     dropped ? task->dropped : task->h, dropped ? hidden * state_gates : task->padded,
                     packed->state + unit * state_gates * hidden, hidden);
-    for (int64_t row = 0; row < rows; row++) {
+    for (int64_t row = 0; row < rows; row += GROUP) {
+        const int count = group_rows(rows, row);
         if (cell == LSTM)
-            NAME(lstm_units)(task, row, unit, sums[row]);
+            NAME(lstm_units)(task, row, count, unit, sums + row);
         else if (cell == GRU_RESET_AFTER)
-            NAME(gru_units)(task, row, unit, sums[row]);
+            NAME(gru_units)(task, row, count, unit, sums + row);
         else
-            NAME(reset_units)(task, row, unit, sums[row]);
+            NAME(reset_units)(task, row, count, unit, sums + row);
     }
 }
 
@@ -219,6 +261,13 @@ static void NAME(drop_state)(NAME(Task) *task, int64_t active)
     }
 }
 
+/* Asks for what the next step will use of a place. */
+INLINE void NAME(prefetch_inputs)(const Forward *of, int64_t place)
+{
+    if (of->inputs)
+        prefetch((const REAL *)of->inputs + place * of->input_stride, of->input_size * sizeof(REAL));
+}
+
 INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
 {
     const Batch *batch = task->batch;
@@ -232,6 +281,8 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
         for (int64_t index = 0; index < active; index++) {
             task->token[index] = token_at(batch, task->row[index], step, of->reverse);
             task->place[index] = place_of(batch, task->token[index]);
+            if (row_length(batch, task->row[index]) > step + 1)
+                NAME(prefetch_inputs)(of, place_of(batch, task->token[index] + (of->reverse ? -1 : 1)));
             if (of->previous)
                 memcpy((REAL *)of->previous + task->token[index] * padded, task->h + index * padded,
                        padded * sizeof(REAL));

@@ -44,46 +44,57 @@ enum { DEPTH = 64 };
 
 /* As many sums as there are registers for, next to the weights and one broadcast. */
 #if defined(__AVX512F__) || defined(__aarch64__)
-enum { TILE_ROWS = 6 };
+enum { TILE_ROWS = 6, GROUP = 4 };
 #define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 #else
-enum { TILE_ROWS = 2 };
+enum { TILE_ROWS = 2, GROUP = 2 };
 #define EACH_TILE_ROWS(DO) DO(1) DO(2)
+#endif
+
+/* Whether a product and a sum are rounded once. */
+#if defined(__FMA__) || defined(__aarch64__)
+enum { HAS_FMA = 1 };
+#else
+enum { HAS_FMA = 0 };
 #endif
 
 #define LEAKY_SLOPE 0.20000000298023224
 #define SELU_ALPHA 1.6732632423543772848170429916717
 #define SELU_SCALE 1.0507009873554804934193349852946
 
-#include "denormals.h"
+#include "groups.h"
+#include "processor.h"
 #include "batches.h"
 
 #if defined(__AVX512F__)
 #define VECTOR_MIN(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
 #define VECTOR_MAX(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
+#define VECTOR_STREAM(to, value) _mm512_stream_ps(to, (__m512)(value))
 #elif defined(__AVX2__)
 #define VECTOR_MIN(a, b) _mm256_min_ps((__m256)(a), (__m256)(b))
 #define VECTOR_MAX(a, b) _mm256_max_ps((__m256)(a), (__m256)(b))
+#define VECTOR_STREAM(to, value) _mm256_stream_ps(to, (__m256)(value))
 #endif
 #define REAL float
 #define BITS int32_t
 #define NAME(name) name##_float32
 #define MANTISSA 23
 #define ROUNDER 12582912.0f
-#define LN2_HIGH 0.693359375
+#define LN2 0.693147180559945f
+#define LN2_HIGH 0.693359375f
 #define LN2_LOW -2.12194440054690583e-4
 #define EXP_HIGHEST 88.0f
 #define EXP_LOWEST -87.0f
 #define TANH_IS_ONE 10.0f
 #define SIGMOID_ENDS 80.0f
-static const float INVERSE_FACTORIALS_float32[] = {
-    1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 1.0f / 2};
+static const float SERIES_float32[] = {0.0013882507f, 0.008366586f, 0.0416672f, 0.16666543f, 0.49999997f};
 #include "body.h"
 #undef REAL
 #undef BITS
 #undef NAME
 #undef MANTISSA
 #undef ROUNDER
+#undef LN2
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef EXP_HIGHEST
@@ -93,25 +104,29 @@ static const float INVERSE_FACTORIALS_float32[] = {
 
 #undef VECTOR_MIN
 #undef VECTOR_MAX
+#undef VECTOR_STREAM
 #if defined(__AVX512F__)
 #define VECTOR_MIN(a, b) _mm512_min_pd((__m512d)(a), (__m512d)(b))
 #define VECTOR_MAX(a, b) _mm512_max_pd((__m512d)(a), (__m512d)(b))
+#define VECTOR_STREAM(to, value) _mm512_stream_pd(to, (__m512d)(value))
 #elif defined(__AVX2__)
 #define VECTOR_MIN(a, b) _mm256_min_pd((__m256d)(a), (__m256d)(b))
 #define VECTOR_MAX(a, b) _mm256_max_pd((__m256d)(a), (__m256d)(b))
+#define VECTOR_STREAM(to, value) _mm256_stream_pd(to, (__m256d)(value))
 #endif
 #define REAL double
 #define BITS int64_t
 #define NAME(name) name##_float64
 #define MANTISSA 52
 #define ROUNDER 6755399441055744.0
+#define LN2 0.69314718055994531
 #define LN2_HIGH 6.93145751953125e-1
 #define LN2_LOW 1.42860682030941723212e-6
 #define EXP_HIGHEST 709.0
 #define EXP_LOWEST -708.0
 #define TANH_IS_ONE 20.0
 #define SIGMOID_ENDS 700.0
-static const double INVERSE_FACTORIALS_float64[] = {
+static const double SERIES_float64[] = {
     1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
     1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2};
 #include "body.h"

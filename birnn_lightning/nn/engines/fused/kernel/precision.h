@@ -19,6 +19,18 @@ INLINE Vector NAME(where)(Mask condition, Vector yes, Vector no)
     return (Vector)(((Mask)yes & condition) | ((Mask)no & ~condition));
 }
 
+/* Stores what is not read again soon: past the caches where the processor can. */
+INLINE void NAME(stream)(REAL *to, Vector value)
+{
+#if defined(VECTOR_STREAM)
+    if ((uintptr_t)to % VECTOR_BYTES == 0) {
+        VECTOR_STREAM(to, value);
+        return;
+    }
+#endif
+    NAME(store)(to, value);
+}
+
 /* The smaller, or the larger; `a` where it is no number. */
 #if defined(VECTOR_MIN)
 INLINE Vector NAME(smaller)(Vector a, Vector b) { return (Vector)VECTOR_MIN(b, a); }
@@ -45,6 +57,14 @@ INLINE void NAME(store_some)(REAL *to, Vector value, int64_t count)
         for (int lane = 0; lane < count; lane++) to[lane] = value[lane];
 }
 
+INLINE void NAME(stream_some)(REAL *to, Vector value, int64_t count)
+{
+    if (count >= LANES)
+        NAME(stream)(to, value);
+    else
+        NAME(store_some)(to, value, count);
+}
+
 /* Zero from lane `count` on. */
 INLINE Vector NAME(first_lanes)(Vector value, int64_t count)
 {
@@ -52,43 +72,44 @@ INLINE Vector NAME(first_lanes)(Vector value, int64_t count)
     return value;
 }
 
-/* a / b where neither b nor 1 / b overflows. */
-#if defined(__AVX512F__) && VECTOR_BYTES == 64 && MANTISSA == 23
-INLINE Vector NAME(quotient)(Vector a, Vector b)
+/* exp(s x) - 1 = 2^n p + (2^n - 1), where s x = n ln 2 + s r and p = exp(s r) - 1: gives p and 2^n. The
+   polynomial's coefficients hold the scale s. Rounding by adding 1.5 * 2^(bits of the mantissa): n ends up
+   in the low bits of the sum. */
+INLINE void NAME(reduced_exp)(const REAL scale, const Vector *x, Vector *p, Vector *power)
 {
-    /* 14 bits, a step of Newton, and the remainder: a division takes many times as long. */
-    Vector inverse = (Vector)_mm512_rcp14_ps((__m512)b);
-    inverse = inverse * (2 - b * inverse);
-    const Vector first = a * inverse;
-    return first + inverse * (a - b * first);
-}
-#else
-INLINE Vector NAME(quotient)(Vector a, Vector b) { return a / b; }
-#endif
-
-/* exp(x) - 1 = 2^n p + (2^n - 1), where x = n ln 2 + r and p = exp(r) - 1: gives p and 2^n.
-   Cody and Waite's reduction in two parts; the series of exp, as long as the precision needs.
-   Rounding by adding 1.5 * 2^(bits of the mantissa): n ends up in the low bits of the sum. */
-INLINE Vector NAME(reduced_exp)(Vector x, Vector *power)
-{
-    const Vector shifted = x * NAME(all)((REAL)1.4426950408889634074) + NAME(all)(ROUNDER);
-    const Vector n = shifted - NAME(all)(ROUNDER);
-    Vector r = x - n * NAME(all)((REAL)LN2_HIGH);
-    r = r - n * NAME(all)((REAL)LN2_LOW);
-    *power = (Vector)(((Mask)shifted << MANTISSA) + (Mask)NAME(all)(1));
-    Vector series = NAME(all)((REAL)NAME(INVERSE_FACTORIALS)[0]);
-    for (unsigned term = 1; term < sizeof NAME(INVERSE_FACTORIALS) / sizeof(REAL); term++)
-        series = series * r + NAME(all)(NAME(INVERSE_FACTORIALS)[term]);
-    return series * (r * r) + r;
+    Vector shifted[GROUP], n[GROUP], r[GROUP];
+    EACH(shifted[v] = x[v] * NAME(all)(scale * (REAL)1.4426950408889634074) + NAME(all)(ROUNDER))
+    EACH(n[v] = shifted[v] - NAME(all)(ROUNDER))
+    if (scale != 1 && HAS_FMA) /* n times the error of LN2 is harmless where the result is bounded */
+        EACH(r[v] = x[v] - n[v] * NAME(all)((REAL)LN2 / scale))
+    else {
+        EACH(r[v] = x[v] - n[v] * NAME(all)((REAL)LN2_HIGH / scale))
+        EACH(r[v] = r[v] - n[v] * NAME(all)((REAL)LN2_LOW / scale))
+    }
+    EACH(power[v] = (Vector)(((Mask)shifted[v] << MANTISSA) + (Mask)NAME(all)(1)))
+    const int terms = sizeof NAME(SERIES) / sizeof(REAL);
+    REAL factor = scale;
+    for (int term = 0; term < terms; term++) factor *= scale;
+    EACH(p[v] = NAME(all)(NAME(SERIES)[0] * factor))
+    UNROLL for (int term = 1; term < terms; term++) {
+        factor /= scale;
+        EACH(p[v] = p[v] * r[v] + NAME(all)(NAME(SERIES)[term] * factor))
+    }
+    EACH(p[v] = p[v] * (r[v] * r[v]) + r[v] * scale)
 }
 
-INLINE Vector NAME(vector_exp)(Vector x)
+INLINE Vector NAME(clamped)(Vector x, REAL low, REAL high)
 {
-    Vector power;
-    const Vector within = NAME(larger)(NAME(smaller)(x, NAME(all)(EXP_HIGHEST)), NAME(all)(EXP_LOWEST));
-    const Vector p = NAME(reduced_exp)(within, &power);
-    const Vector value = power * p + power;
-    return NAME(where)((Mask)(x > NAME(all)(EXP_HIGHEST)), NAME(all)((REAL)INFINITY), value);
+    return NAME(larger)(NAME(smaller)(x, NAME(all)(high)), NAME(all)(low));
+}
+
+INLINE void NAME(vector_exp)(Vector *x)
+{
+    Vector within[GROUP], p[GROUP], power[GROUP];
+    EACH(within[v] = NAME(clamped)(x[v], EXP_LOWEST, EXP_HIGHEST))
+    NAME(reduced_exp)(1, within, p, power);
+    EACH(p[v] = power[v] * p[v] + power[v])
+    EACH(x[v] = NAME(where)((Mask)(x[v] > NAME(all)(EXP_HIGHEST)), NAME(all)((REAL)INFINITY), p[v]))
 }
 
 INLINE Vector NAME(magnitude)(Vector x)
@@ -97,28 +118,29 @@ INLINE Vector NAME(magnitude)(Vector x)
 }
 
 /* exp(x) - 1 for an x whose exponential is finite: no digits cancel, however small x is. */
-INLINE Vector NAME(vector_expm1)(Vector x)
+INLINE void NAME(vector_expm1)(Vector *x)
 {
-    Vector power;
-    const Vector p = NAME(reduced_exp)(NAME(larger)(x, NAME(all)(EXP_LOWEST)), &power);
-    return power * p + (power - 1);
+    Vector p[GROUP], power[GROUP];
+    EACH(x[v] = NAME(larger)(x[v], NAME(all)(EXP_LOWEST)))
+    NAME(reduced_exp)(1, x, p, power);
+    EACH(x[v] = power[v] * p[v] + (power[v] - 1))
 }
 
 /* tanh x = E / (E + 2) with E = exp(2 x) - 1. */
-INLINE Vector NAME(vector_tanh)(Vector x)
+INLINE void NAME(vector_tanh)(Vector *x)
 {
-    const Vector ends = NAME(all)(TANH_IS_ONE);
-    const Vector within = NAME(larger)(NAME(smaller)(x, ends), -ends);
-    Vector power;
-    const Vector p = NAME(reduced_exp)(within + within, &power);
-    const Vector e = power * p + (power - 1);
-    return NAME(quotient)(e, e + 2);
+    Vector p[GROUP], power[GROUP];
+    EACH(x[v] = NAME(clamped)(x[v], -TANH_IS_ONE, TANH_IS_ONE))
+    NAME(reduced_exp)(2, x, p, power);
+    EACH(p[v] = power[v] * p[v] + (power[v] - 1))
+    EACH(x[v] = p[v] / (p[v] + 2))
 }
 
-INLINE Vector NAME(vector_sigmoid)(Vector x)
+/* 1 / (1 + exp(-x)) */
+INLINE void NAME(vector_sigmoid)(Vector *x)
 {
-    const Vector ends = NAME(all)(SIGMOID_ENDS);
-    Vector power;
-    const Vector p = NAME(reduced_exp)(NAME(larger)(NAME(smaller)(-x, ends), -ends), &power);
-    return NAME(quotient)(NAME(all)(1), power * p + (power + 1));
+    Vector p[GROUP], power[GROUP];
+    EACH(x[v] = NAME(clamped)(x[v], -SIGMOID_ENDS, SIGMOID_ENDS))
+    NAME(reduced_exp)(-1, x, p, power);
+    EACH(x[v] = 1 / (power[v] * p[v] + (power[v] + 1)))
 }

@@ -52,6 +52,7 @@ int NAME(birnn_forward)(const Batch *batch, const Forward *directions, int64_t c
         const FloatMode mode = flush_denormals();
         NAME(forward_task)(batch, &directions[d], &packed[d], (Share){index / count, chunks},
                            next + index * workspace);
+        finish_streams();
         restore_float_mode(mode);
     }
     free(memory);
@@ -102,6 +103,7 @@ int NAME(birnn_backward)(const Batch *batch, const Backward *directions, int64_t
         const FloatMode mode = flush_denormals();
         NAME(backward_task)(batch, &directions[d], state_weights[d], input_weights[d],
                             (Share){index / count, chunks}, next + index * workspace);
+        finish_streams();
         restore_float_mode(mode);
     }
     free(memory);

@@ -25,3 +25,17 @@ typedef int FloatMode;
 INLINE FloatMode flush_denormals(void) { return 0; }
 INLINE void restore_float_mode(FloatMode mode) { (void)mode; }
 #endif
+
+/* Asks for memory that is about to be used. */
+INLINE void prefetch(const void *from, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)from + at);
+}
+
+/* Ends a task's streams: other threads may read what was stored. */
+INLINE void finish_streams(void)
+{
+#if defined(__AVX2__)
+    _mm_sfence();
+#endif
+}
