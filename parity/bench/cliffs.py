@@ -50,6 +50,11 @@ def cliff_configurations(base: Configuration) -> list[Configuration]:
     ]
 
 
+def plain_of(configuration: Configuration) -> Configuration:
+    """What a setting is compared with."""
+    return replace(configuration, variant=PLAIN, mask="unmasked")
+
+
 def setting_name(configuration: Configuration) -> str:
     """What the table of cliffs calls it: the variant, or the mask of a plain one."""
     plain = configuration.variant == PLAIN

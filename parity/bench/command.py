@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from parity.bench.cliffs import plain_of
 from parity.bench.configuration import Configuration
 from parity.bench.cores import available_cores
 from parity.bench.peers import is_ours, missing
@@ -63,7 +64,8 @@ def run_bench(options: argparse.Namespace) -> bool:
         schedule = Schedule(here, start, plan, measured)
         try:
             for index, configuration in enumerate(found, start=1):
-                outcomes = schedule.run(configuration)
+                plain = plain_of(configuration) if options.cliffs else None
+                outcomes = schedule.run(configuration, None if plain == configuration else plain)
                 _say(f"[{index}/{len(found)}] {progress(configuration, outcomes)}")
         except KeyboardInterrupt as error:
             interrupted = error

@@ -15,6 +15,7 @@ class Outcome:
         peer: its name.
         configuration: what it ran.
         seconds: of every repetition after the warm-up, by the chosen clock.
+        plain_seconds: in a table of cliffs, of the plain configuration in the same rounds.
         build: seconds until the model was there.
         first: seconds of the first repetition, compilation included.
         parameters: numbers that the model trains.
@@ -28,6 +29,7 @@ class Outcome:
     peer: str
     configuration: Configuration
     seconds: list[float] = field(default_factory=list)
+    plain_seconds: list[float] = field(default_factory=list)
     build: float = 0.0
     first: float = 0.0
     parameters: int = 0

@@ -78,6 +78,7 @@ class Schedule:
         self._processes: dict[str, Process] = {}
         self._deaths: dict[str, int] = dict.fromkeys([*peers, GEMM], 0)
         self._reasons: dict[str, str] = {}
+        self._plain: dict[str, Configuration] = {}
         self._idle: dict[str, float] = dict.fromkeys(peers, 0.0)
         self._busy: dict[str, float] = dict.fromkeys(peers, 0.0)
 
@@ -100,14 +101,23 @@ class Schedule:
             except PeerFailedError as error:
                 self._lost(name, error)
 
-    def run(self, configuration: Configuration) -> list[Outcome]:
-        """Measures one configuration on every peer."""
+    def run(
+        self, configuration: Configuration, plain: Configuration | None = None
+    ) -> list[Outcome]:
+        """Measures one configuration on every peer.
+
+        Args:
+            configuration: what to measure.
+            plain: another one, which every peer runs in turn with it.
+        """
         self.launch()
         outcomes = {name: Outcome(peer=name, configuration=configuration) for name in self._names}
         self._measured.outcomes.extend(outcomes.values())
         gemm = Outcome(peer=GEMM, configuration=configuration, seconds=self._measured.gemm)
         turns = [outcome for outcome in (*outcomes.values(), gemm) if self._prepare(outcome)]
-        self._rounds(turns)
+        if plain is not None:
+            turns = [one for one in turns if one is gemm or self._prepare_plain(one, plain)]
+        self._rounds(turns, plain is not None)
         for outcome in turns:
             self._release(outcome)
         return list(outcomes.values())
@@ -134,7 +144,19 @@ class Schedule:
         warmups = 0 if configuration.workload == "epoch" else self._plan.warmups - 1
         return all(self._ask(outcome, do="run") is not None for _ in range(warmups))
 
-    def _rounds(self, turns: list[Outcome]) -> None:
+    def _prepare_plain(self, outcome: Outcome, plain: Configuration) -> bool:
+        """Builds and warms up what runs beside a configuration, unless the peer still has it."""
+        if self._plain.get(outcome.peer) == plain:
+            return True
+        built = self._ask(outcome, do="build", configuration=plain.to_config(), plain=True)
+        if built is None or "cannot" in built:
+            outcome.failure = outcome.failure or str(built and built["cannot"])
+            return False
+        self._plain[outcome.peer] = plain
+        runs = range(self._plan.warmups)
+        return all(self._ask(outcome, do="run", plain=True) is not None for _ in runs)
+
+    def _rounds(self, turns: list[Outcome], beside_plain: bool) -> None:
         """The repetitions, the first peer another one in each round."""
         if not turns:
             return
@@ -144,12 +166,19 @@ class Schedule:
                 return
             shift = count % len(turns)
             for outcome in [*turns[shift:], *turns[:shift]]:
-                if not outcome.failure:
-                    time.sleep(SETTLE)
-                    answer = self._ask(outcome, do="run")
-                    if answer is not None:
-                        outcome.seconds.append(answer[self._plan.clock])
-                        self._note_idleness(outcome.peer, answer)
+                if beside_plain and outcome.peer != GEMM:
+                    self._repeat(outcome, outcome.plain_seconds, plain=True)
+                self._repeat(outcome, outcome.seconds)
+
+    def _repeat(self, outcome: Outcome, seconds: list[float], **which: bool) -> None:
+        """One repetition, unless the peer has failed."""
+        if outcome.failure:
+            return
+        time.sleep(SETTLE)
+        answer = self._ask(outcome, do="run", **which)
+        if answer is not None:
+            seconds.append(answer[self._plan.clock])
+            self._note_idleness(outcome.peer, answer)
 
     def _release(self, outcome: Outcome) -> None:
         answer = None if outcome.failure else self._ask(outcome, do="release")
@@ -175,6 +204,7 @@ class Schedule:
 
     def _lost(self, name: str, error: PeerFailedError) -> None:
         self._processes.pop(name).close()
+        self._plain.pop(name, None)
         self._deaths[name] += 1
         self._reasons[name] = str(error)
 

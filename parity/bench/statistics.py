@@ -26,6 +26,12 @@ def middle(outcome: Outcome) -> float | None:
     return median(outcome.seconds) if outcome.seconds else None
 
 
+def cost(outcome: Outcome) -> float | None:
+    """How many times as long as the plain configuration: the median of the rounds."""
+    rounds = zip(outcome.seconds, outcome.plain_seconds, strict=False)  # a peer may die between
+    return median(ratios) if (ratios := [mine / plain for mine, plain in rounds]) else None
+
+
 def fastest_peer(outcomes: Sequence[Outcome]) -> Outcome | None:
     """Of one configuration: the fastest that is not ours and computes the same numbers."""
     peers = [

@@ -23,6 +23,8 @@ class Worker:
     ``{"do": "build", "configuration": {...}}``: parameters, note and seconds, or ``cannot``.
     ``{"do": "run"}``: wall and processor seconds of one repetition, and what it computed.
     ``{"do": "release"}``: peak and rise of memory since before the model was built.
+
+    With ``"plain": true``, `build` and `run` mean a second model, which is not released.
     """
 
     def __init__(self, name: str, place: Place) -> None:
@@ -31,34 +33,33 @@ class Worker:
         self._place = place
         self._module = importlib.import_module(f"parity.bench.peers.{self._kind.module}")
         self._models = importlib.import_module("parity.bench.models")
-        self._peer: Peer | None = None
+        self._peers: dict[bool, Peer] = {}
         self._level = 0
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request."""
         return getattr(self, request.pop("do"))(**request)
 
-    def build(self, configuration: dict[str, Any]) -> dict[str, Any]:
+    def build(self, configuration: dict[str, Any], plain: bool = False) -> dict[str, Any]:
         """Builds the model of a configuration."""
         chosen = Configuration(**configuration)
         spec = self._models.build_spec(chosen)
         weights = self._models.starting_weights(spec)
-        self._peer = None
+        self._peers.pop(plain, None)
         self._level = reset_peak()
         started = time.perf_counter()
         try:
             peer = self._module.build(chosen, spec, weights, self._place, **self._kind.options)
         except CannotRunError as error:
             return {"cannot": str(error)}
-        self._peer = peer
+        self._peers[plain] = peer
         seconds = time.perf_counter() - started
         return {"parameters": peer.parameters, "note": peer.note, "seconds": seconds}
 
-    def run(self) -> dict[str, Any]:
+    def run(self, plain: bool = False) -> dict[str, Any]:
         """Runs one repetition."""
-        assert self._peer is not None
         started, worked = time.perf_counter(), time.process_time()
-        values = self._peer.run()
+        values = self._peers[plain].run()
         return {
             "wall": time.perf_counter() - started,
             "cpu": time.process_time() - worked,
@@ -68,7 +69,7 @@ class Worker:
     def release(self) -> dict[str, Any]:
         """Drops the model."""
         most = peak()
-        self._peer = None
+        del self._peers[False]
         return {"peak": most, "rise": most - self._level}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from parity.bench.report.rows import (
+    CLIFFS_NOTE,
     EXPLANATIONS,
     HEADER,
     WORDS,
@@ -29,7 +30,7 @@ def page(measured: Measured) -> str:
         lines += [
             "## Cliffs",
             "",
-            "Milliseconds (minimum), and how many times the plain configuration of the same peer.",
+            markdown_text(CLIFFS_NOTE),
             "",
         ]
         for title, header, found in cliffs(measured):

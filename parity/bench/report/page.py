@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from parity.bench.peers import is_ours
 from parity.bench.report.bars import Bar, bar_chart
 from parity.bench.report.rows import (
+    CLIFFS_NOTE,
     EXPLANATIONS,
     HEADER,
     WORDS,
@@ -32,6 +33,7 @@ def page(measured: Measured) -> str:
             f"<section><h2>{escaped(title)}</h2>{_table(header, found, words=1)}</section>"
             for title, header, found in cliffs(measured)
         ]
+        tables.append(f'<p class="note">{escaped(CLIFFS_NOTE)}</p>')
     else:
         body = _table(HEADER, rows(measured), words=WORDS)
         tables = [_charts(measured), f"<section><h2>Times</h2>{body}{notes}</section>"]

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from parity.bench.cliffs import setting_name
-from parity.bench.configuration import PLAIN, Configuration
+from parity.bench.configuration import Configuration
 from parity.bench.peers import is_ours, peer_kind
 from parity.bench.results import Measured, Outcome
 from parity.bench.statistics import (
+    cost,
     disagreements,
     fastest_peer,
     gemm_rate,
@@ -144,6 +145,12 @@ class Cliffs(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
+CLIFFS_NOTE = (
+    "Milliseconds (minimum); × how many times as long as the plain configuration of the same peer, "
+    "which ran in turn with it (median of the rounds)."
+)
+
+
 def cliffs(measured: Measured) -> list[Cliffs]:
     """What each setting costs each peer, against its own plain configuration."""
     groups: dict[str, dict[Configuration, Sequence[Outcome]]] = {}
@@ -156,21 +163,13 @@ def cliffs(measured: Measured) -> list[Cliffs]:
 
 def _cliff_table(title: str, group: dict[Configuration, Sequence[Outcome]]) -> Cliffs:
     names = list(dict.fromkeys(one.peer for outcomes in group.values() for one in outcomes))
-    plain = {
-        one.peer: minimum(one)
-        for configuration, outcomes in group.items()
-        for one in outcomes
-        if setting_name(configuration) == PLAIN
-    }
     found = []
     for configuration, outcomes in group.items():
-        least = {one.peer: minimum(one) for one in outcomes}
-        texts = [_cost(least.get(name), plain.get(name)) for name in names]
-        found.append((setting_name(configuration), *texts))
+        texts = {one.peer: _cost(one) for one in outcomes}
+        found.append((setting_name(configuration), *(texts.get(name, NONE) for name in names)))
     return Cliffs(title, ("setting", *names), found)
 
 
-def _cost(seconds: float | None, plain: float | None) -> str:
-    if seconds is None or plain is None:
-        return milliseconds(seconds)
-    return f"{milliseconds(seconds)} (× {seconds / plain:.2f})"
+def _cost(outcome: Outcome) -> str:
+    times, text = cost(outcome), milliseconds(minimum(outcome))
+    return text if times is None else f"{text} (× {times:.2f})"

@@ -1,6 +1,7 @@
 """The tables as plain text, aligned."""
 
 from parity.bench.report.rows import (
+    CLIFFS_NOTE,
     EXPLANATIONS,
     HEADER,
     WORDS,
@@ -20,6 +21,7 @@ def table(measured: Measured, encoding: str = "utf-8") -> str:
     if measured.cliffs:
         for title, header, found in cliffs(measured):
             lines += [title, *aligned([header, *found], numbers=len(header) - 1), ""]
+        lines += [CLIFFS_NOTE, ""]
     else:
         found = rows(measured)
         lines += [*aligned([HEADER, *found], numbers=len(HEADER) - WORDS), "", *EXPLANATIONS, ""]

@@ -31,9 +31,12 @@ def measured(*outcomes, **extra):
 class FakeProcess:
     """Answers as a peer that takes ``seconds`` a repetition, and writes down when it ran."""
 
-    def __init__(self, name, log, seconds=1.0, fails_at=None, values=(0.5,), cannot=""):
+    def __init__(
+        self, name, log, seconds=1.0, fails_at=None, values=(0.5,), cannot="", requests=None
+    ):
         self.name, self.log, self.seconds = name, log, seconds
         self.fails_at, self.values, self.cannot = fails_at, list(values), cannot
+        self.requests = [] if requests is None else requests
         self.runs = 0
         self.closed = False
 
@@ -45,6 +48,7 @@ class FakeProcess:
         assert not self.closed
         do = request["do"]
         self.log.append((self.name, do))
+        self.requests.append((self.name, do, request.get("plain", False)))
         if do == "build":
             if self.cannot:
                 return {"cannot": self.cannot}

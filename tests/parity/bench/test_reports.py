@@ -28,12 +28,18 @@ def run():
 @pytest.fixture
 def cliffs():
     plain, left, relu = tiny(), tiny(mask="left"), tiny(variant="relu")
+    beside = {"ours": [0.002, 0.001, 0.002], "torch": [0.004]}
+
+    def against(peer, *seconds, configuration):
+        seconds_of_plain = {"plain_seconds": beside[peer]}
+        return outcome(peer, *seconds, configuration=configuration, **seconds_of_plain)
+
     return measured(
         outcome("ours", 0.002, configuration=plain),
         outcome("torch", 0.004, configuration=plain),
-        outcome("ours", 0.003, configuration=left),
-        outcome("torch", 0.040, configuration=left),
-        outcome("ours", 0.0025, configuration=relu),
+        against("ours", 0.003, 0.001, 0.004, configuration=left),
+        against("torch", 0.040, configuration=left),
+        against("ours", 0.0025, configuration=relu),
         outcome("torch", failure="torch.nn.GRU has no such setting", configuration=relu),
         cliffs=True,
     )
@@ -119,15 +125,15 @@ def test_a_cliff_is_what_a_setting_costs_its_own_peer(cliffs, tmp_path):
     assert lines[0] == "gru 5, 7 × 3, train"
     assert lines[1].split() == ["setting", "ours", "torch"]
     assert [line.split() for line in lines[3:6]] == [
-        ["plain", "2.00", "(×", "1.00)", "4.00", "(×", "1.00)"],
-        ["left", "3.00", "(×", "1.50)", "40.0", "(×", "10.00)"],
+        ["plain", "2.00", "4.00"],
+        ["left", "1.00", "(×", "1.50)", "40.0", "(×", "10.00)"],
         ["relu", "2.50", "(×", "1.25)", "–"],
     ]
     assert any("torch.nn.GRU has no such setting" in line for line in lines)
     paths = {kind: str(tmp_path / kind) for kind in ("json", "html", "markdown")}
     write_reports(cliffs, **paths)
     assert (
-        "| left | 3.00 \\(× 1.50\\) | 40.0 \\(× 10.00\\) |" in (tmp_path / "markdown").read_text()
+        "| left | 1.00 \\(× 1.50\\) | 40.0 \\(× 10.00\\) |" in (tmp_path / "markdown").read_text()
     )
     assert "40.0 (× 10.00)" in (tmp_path / "html").read_text()
 

@@ -22,16 +22,18 @@ class Lab:
 
     def __init__(self, plan=PLAN, **peers):
         self.log, self.started, self.peers = [], [], peers
+        self.requests = []
         self.measured = Measured()
         self.schedule = Schedule(list(peers), self.start, plan, self.measured)
 
     def start(self, name):
-        process = FakeProcess(name, self.log, **self.peers.get(name, {"seconds": 0.01}))
+        settings = self.peers.get(name, {"seconds": 0.01})
+        process = FakeProcess(name, self.log, requests=self.requests, **settings)
         self.started.append(process)
         return process
 
-    def run(self, configuration=None):
-        return {one.peer: one for one in self.schedule.run(configuration or tiny())}
+    def run(self, configuration=None, plain=None):
+        return {one.peer: one for one in self.schedule.run(configuration or tiny(), plain)}
 
 
 def test_peers_take_turns_and_another_one_begins_each_round():
@@ -48,6 +50,27 @@ def test_peers_take_turns_and_another_one_begins_each_round():
     assert (found["torch"].parameters, found["torch"].values) == (17, [0.5])
     assert (found["ours"].peak, found["ours"].rise) == (7 << 20, 2 << 20)
     assert lab.measured.idle_shares == {"ours": pytest.approx(0.01), "torch": pytest.approx(0.01)}
+
+
+def test_a_setting_alternates_with_the_plain_configuration():
+    lab = Lab(ours={"seconds": 3.0}, torch={"seconds": 5.0})
+    for variant in ("relu", "dropout"):
+        found = lab.run(tiny(variant=variant), plain=tiny())
+        assert found["torch"].seconds == found["torch"].plain_seconds == [5.0] * 5
+    turns = [one for one in lab.requests if one[1] != "release"]
+    rounds = [(name, plain) for name, do, plain in turns if do == "run"][-5 * 5 :]
+    beside = [("ours", True), ("ours", False), ("torch", True), ("torch", False), (GEMM, False)]
+    assert rounds[:5] == beside
+    assert rounds[5:10] == [*beside[2:], *beside[:2]]
+    built = [name for name, do, plain in turns if do == "build" and plain]
+    assert built == ["ours", "torch"]  # once for both settings
+
+
+def test_the_plain_configuration_is_built_again_after_a_crash():
+    lab = Lab(torch={"fails_at": 7})
+    assert lab.run(tiny(variant="relu"), plain=tiny())["torch"].failure == "died with SIGSEGV"
+    lab.peers["torch"] = {}
+    assert lab.run(tiny(variant="relu"), plain=tiny())["torch"].plain_seconds == [1.0] * 5
 
 
 def test_the_clock_and_the_repetitions_of_an_epoch_are_the_plans():
