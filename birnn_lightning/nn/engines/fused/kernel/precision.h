@@ -40,13 +40,22 @@ INLINE Vector NAME(smaller)(Vector a, Vector b) { return NAME(where)((Mask)(a > 
 INLINE Vector NAME(larger)(Vector a, Vector b) { return NAME(where)((Mask)(a < b), b, a); }
 #endif
 
-/* The first `count` lanes of memory; the others are 0. */
-INLINE Vector NAME(load_some)(const REAL *from, int64_t count)
+static NEVER_INLINE Vector NAME(load_tail)(const REAL *from, int64_t count)
 {
-    if (count >= LANES) return NAME(load)(from);
     Vector value = {0};
     for (int lane = 0; lane < count; lane++) value[lane] = from[lane];
     return value;
+}
+
+static NEVER_INLINE void NAME(store_tail)(REAL *to, Vector value, int64_t count)
+{
+    for (int lane = 0; lane < count; lane++) to[lane] = value[lane];
+}
+
+/* The first `count` lanes of memory; the others are 0. */
+INLINE Vector NAME(load_some)(const REAL *from, int64_t count)
+{
+    return count >= LANES ? NAME(load)(from) : NAME(load_tail)(from, count);
 }
 
 INLINE void NAME(store_some)(REAL *to, Vector value, int64_t count)
@@ -54,7 +63,7 @@ INLINE void NAME(store_some)(REAL *to, Vector value, int64_t count)
     if (count >= LANES)
         NAME(store)(to, value);
     else
-        for (int lane = 0; lane < count; lane++) to[lane] = value[lane];
+        NAME(store_tail)(to, value, count);
 }
 
 INLINE void NAME(stream_some)(REAL *to, Vector value, int64_t count)
@@ -62,11 +71,11 @@ INLINE void NAME(stream_some)(REAL *to, Vector value, int64_t count)
     if (count >= LANES)
         NAME(stream)(to, value);
     else
-        NAME(store_some)(to, value, count);
+        NAME(store_tail)(to, value, count);
 }
 
 /* Zero from lane `count` on. */
-INLINE Vector NAME(first_lanes)(Vector value, int64_t count)
+static NEVER_INLINE Vector NAME(first_lanes)(Vector value, int64_t count)
 {
     for (int64_t lane = count < 0 ? 0 : count; lane < LANES; lane++) value[lane] = 0;
     return value;
