@@ -1,14 +1,18 @@
 """One thread computes a test; how many random examples there are is a hypothesis profile.
 
 Several threads would wait for each other: the tensors are small. ``pytest
---hypothesis-profile=full`` draws thousands of examples, other ones in every run.
+--hypothesis-profile=full`` draws thousands of examples, other ones in every run. Triton interprets
+its kernels where there is no GPU; it must know before anything imports it.
 """
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # A drawn model is large, and a run of Keras slow: neither says anything about a test.
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from birnn_lightning.nn.engines import batched, fused, native, scan
+from birnn_lightning.nn.engines import batched, fused, native, scan, triton
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.interface import Engine
 from birnn_lightning.nn.specs import Recurrent
@@ -54,6 +54,12 @@ _OFFERS: dict[str, Offer] = {
     ),
     "native": Offer(
         native.run, native.obstacle, _nothing, "torch's own kernel computes this cell exactly"
+    ),
+    "triton": Offer(
+        triton.run,
+        triton.obstacle,
+        triton.obstacle_of_machine,
+        "a GPU kernel takes rows through all steps",
     ),
     "batched": Offer(
         batched.run, batched.obstacle, _nothing, "both directions of a step are one product"

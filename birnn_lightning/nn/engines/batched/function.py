@@ -7,8 +7,9 @@ from torch import Tensor
 
 from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.batched.passes import run_backward, run_forward, weight_gradient
-from birnn_lightning.nn.engines.batched.plan import Buffers, Operands, Plan
+from birnn_lightning.nn.engines.batched.plan import Buffers, Plan
 from birnn_lightning.nn.engines.differentiation import once_differentiable
+from birnn_lightning.nn.engines.operands import Operands
 
 
 class Recurrence(torch.autograd.Function):

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.engines.batched.cells import Gradients
-from birnn_lightning.nn.engines.batched.plan import Buffers, Operands, Plan, blocks_of
+from birnn_lightning.nn.engines.batched.plan import Buffers, Plan, blocks_of
+from birnn_lightning.nn.engines.operands import Operands
 
 
 def run_forward(plan: Plan, operands: Operands) -> tuple[list[Tensor], Buffers]:

@@ -61,26 +61,6 @@ class Plan:
         return buffer.narrow(0, segment.slot, shape[0] * shape[1] * shape[2]).view(shape)
 
 
-class Operands(NamedTuple):
-    """The tensors that enter a recurrence.
-
-    Attributes:
-        projected: ``(tokens, direction * gate * hidden)``: ``x W`` and every bias but the next.
-        weight: ``(direction, gate, hidden, hidden)``, gates in torch's order.
-        bias: ``(direction, 1, hidden)``: the GRU's ``b_n`` inside its reset gate, or None.
-        factor: ``(direction, batch, gate, hidden)``: dropout of the state, or None.
-        h: the initial state ``(direction, rows, hidden)``, rows by length.
-        memory: of the LSTM, as ``h``; None of other cells.
-    """
-
-    projected: Tensor
-    weight: Tensor
-    bias: Tensor | None
-    factor: Tensor | None
-    h: Tensor
-    memory: Tensor | None
-
-
 class Buffers(NamedTuple):
     """What the way back needs; see `Kept`.
 
