@@ -83,6 +83,19 @@ def test_equals_scan_at_any_size(fields: dict, use_bias: bool, hidden_size: int)
     assert_equals_scan(pair(sized), features(), MASKS["interior"])
 
 
+@pytest.mark.parametrize("state", [False, True], ids=["plain", "state dropped"])
+@pytest.mark.parametrize("mask", EVERY_MASK)
+@pytest.mark.parametrize("fields", CELLS)
+def test_large_input_weights_are_one_product_beforehand(
+    fields: dict, mask: Tensor | None, state: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = dropping(pair(spec(**fields)), False, state)
+    monkeypatch.setattr(fused, "LARGEST_WEIGHTS", layers[0].weights.weight_ih.nbytes - 1)
+    with mock.patch.object(fused, "project", wraps=fused.project) as project:
+        assert_equals_scan(layers, features(), mask)
+    assert project.called
+
+
 @pytest.mark.parametrize("arrange", ARRANGEMENTS)
 @pytest.mark.parametrize("mask", [None, MASKS["interior"]], ids=["no mask", "interior"])
 @pytest.mark.parametrize(("inputs", "state"), [(True, False), (False, True), (True, True)])

@@ -13,10 +13,14 @@ from torch import Tensor
 from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, padded_size
 from birnn_lightning.nn.engines.fused.function import Operands, Recurrence, Run, run_forward
-from birnn_lightning.nn.engines.fused.layout import project_by_gate
+from birnn_lightning.nn.engines.fused.layout import project
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome
 from birnn_lightning.nn.specs import STATES, Recurrent
+
+LARGEST_WEIGHTS = 1 << 20
+"""Bytes of input weights that the kernel multiplies with at each step; what is larger does not stay
+in a core's cache, and is one product of all steps beforehand."""
 
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
@@ -80,17 +84,17 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
         return None if tensor is None else _ready(tensor, dtype)
 
     weight_ih, weight_hh, bias_ih, bias_hh = (ready(one) for one in direction.weights)
+    assert weight_ih is not None
     inputs: Tensor | None = values
     dropped, projected = direction.dropout.inputs, None
     if dropped is not None:
         dropped = dropped.to(dtype)
         if dropped.shape[1] == 1:
-            inputs = values * dropped
-        else:
-            padded = padded_size(spec.hidden_size, dtype)
-            assert weight_ih is not None
-            projected = project_by_gate(spec, values, weight_ih, dropped, steps, padded)
-            inputs = weight_ih = None
+            inputs, dropped = values * dropped, None
+    if dropped is not None or weight_ih.nbytes > LARGEST_WEIGHTS:
+        padded = padded_size(spec.hidden_size, dtype)
+        projected = project(spec, inputs, weight_ih, dropped, steps, padded)
+        inputs = weight_ih = None
     state = [ready(one) for one in direction.state]
     assert weight_hh is not None
     assert state[0] is not None

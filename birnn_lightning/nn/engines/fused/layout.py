@@ -39,20 +39,28 @@ def from_blocks(spec: Recurrent, blocks: Tensor, order: list[int]) -> Tensor:
     return blocks[:, : spec.hidden_size].flatten(0, 1)
 
 
-def project_by_gate(
-    spec: Recurrent, inputs: Tensor, weight: Tensor, factor: Tensor, steps: Steps, padded: int
+def project(
+    spec: Recurrent,
+    inputs: Tensor,
+    weight: Tensor,
+    factor: Tensor | None,
+    steps: Steps,
+    padded: int,
 ) -> Tensor:
-    """``x W`` where each gate sees inputs of its own, ``(tokens, gate * padded)``.
+    """``x W`` of all tokens at once, ``(tokens, gate * padded)``.
 
     Args:
         spec: the cell.
         inputs: ``(batch, time, feature)``.
         weight: ``(gate * hidden, feature)``.
-        factor: dropout factors ``(batch, gate, feature)``.
+        factor: dropout factors ``(batch, gate, feature)`` where each gate sees inputs of its own.
         steps: which steps are tokens.
         padded: units of a block.
     """
-    blocks = to_blocks(spec, weight, padded).chunk(len(block_gates(spec)))
+    whole = to_blocks(spec, weight, padded)
+    if factor is None:
+        return linear(steps.gather(inputs), whole)
+    blocks = whole.chunk(len(block_gates(spec)))
     return torch.cat(
         [
             linear(steps.gather(inputs * factor[:, None, gate]), block)
