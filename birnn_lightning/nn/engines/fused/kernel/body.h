@@ -3,7 +3,10 @@
 #include "activations.h"
 #include "products.h"
 #include "packing.h"
+#include "forward_units.h"
 #include "forward.h"
+#include "backward_units.h"
+#include "weight_gradients.h"
 #include "backward.h"
 #include "tasks.h"
 #undef LANES

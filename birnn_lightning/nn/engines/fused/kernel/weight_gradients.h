@@ -1,0 +1,142 @@
+/* What a block of gate gradients gives to weights and inputs, all of its tokens at once. */
+
+/* to (rows, columns) += the outer products of `count` tokens: `rows` numbers of `left`, times vectors of
+   their gate gradients. */
+INLINE void NAME(outer)(const int rows, const int columns, int64_t count, const REAL *left,
+                        int64_t left_width, const REAL *gates, int64_t width, REAL *to, int64_t stride)
+{
+    Vector sum[TILE_ROWS][COLUMNS];
+    UNROLL for (int row = 0; row < rows; row++)
+        UNROLL for (int column = 0; column < columns; column++)
+            sum[row][column] = NAME(load)(to + row * stride + column * LANES);
+    for (int64_t k = 0; k < count; k++, gates += width, left += left_width) {
+        Vector gradient[COLUMNS];
+        UNROLL for (int column = 0; column < columns; column++)
+            gradient[column] = NAME(load)(gates + column * LANES);
+        UNROLL for (int row = 0; row < rows; row++) {
+            const Vector value = NAME(all)(left[row]);
+            UNROLL for (int column = 0; column < columns; column++)
+                sum[row][column] += value * gradient[column];
+        }
+    }
+    UNROLL for (int row = 0; row < rows; row++)
+        UNROLL for (int column = 0; column < columns; column++)
+            NAME(store)(to + row * stride + column * LANES, sum[row][column]);
+}
+
+#define OUTER(rows, columns)                                                                        \
+    static NEVER_INLINE void NAME(outer_##rows##_##columns)(                                        \
+        int64_t count, const REAL *left, int64_t left_width, const REAL *gates, int64_t width,      \
+        REAL *to, int64_t stride)                                                                   \
+    {                                                                                               \
+        NAME(outer)(rows, columns, count, left, left_width, gates, width, to, stride);              \
+    }
+#define OUTER_ROWS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
+EACH_TILE_ROWS(OUTER_ROWS)
+typedef void (*NAME(Outer))(
+    int64_t, const REAL *, int64_t, const REAL *, int64_t, REAL *, int64_t);
+#define OUTERS(rows)                                                                                \
+    {NAME(outer_##rows##_1), NAME(outer_##rows##_2), NAME(outer_##rows##_3), NAME(outer_##rows##_4)},
+static const NAME(Outer) NAME(OUTERS)[TILE_ROWS][COLUMNS] = {EACH_TILE_ROWS(OUTERS)};
+
+/* The outer products of `left` (count, n) and `blocks` gate blocks from `block` on; `to` (n, gates, padded)
+   takes them from its block number `at` on. */
+static void NAME(outer_products)(const NAME(BackwardTask) *task, int64_t n, int block, int blocks,
+                                 int at, REAL *to)
+{
+    const int64_t stride = GATES[task->of->cell] * task->padded, vectors = blocks * task->units;
+    for (int64_t vector = 0; vector < vectors; vector += COLUMNS) {
+        const int columns = vectors - vector < COLUMNS ? (int)(vectors - vector) : COLUMNS;
+        REAL *column = to + at * task->padded + vector * LANES;
+        for (int64_t start = 0; start < task->count; start += DEPTH) {
+            const int64_t count = task->count - start < DEPTH ? task->count - start : DEPTH;
+            const REAL *gates = task->gates + start * task->width + block * task->padded + vector * LANES;
+            int rows;
+            for (int64_t first = 0; first < n; first += rows) {
+                rows = tile_rows(n, first);
+                NAME(OUTERS)[rows - 1][columns - 1](
+                    count, task->left + start * task->left_width + first, task->left_width, gates,
+                    task->width, column + first * stride, stride);
+            }
+        }
+    }
+}
+
+/* The gradient of the recurrent weights: each gate's, times what it saw of the state. */
+static void NAME(state_weight_gradient)(const NAME(BackwardTask) *task)
+{
+    const Forward *of = task->of;
+    const int64_t hidden = of->hidden_size, padded = task->padded;
+    const int gates = GATES[of->cell], after = of->cell == GRU_RESET_AFTER;
+    const int apart = of->factor || of->cell == GRU_RESET_BEFORE;
+    for (int gate = 0; gate < (apart ? gates : 1); gate++) {
+        const int candidate = of->cell == GRU_RESET_BEFORE && gate == 0;
+        const int number = after ? gate : INPUT_GATES[of->cell][gate];
+        for (int64_t k = 0; k < task->count; k++) {
+            const int64_t token = task->token[k];
+            const REAL *seen = (const REAL *)of->previous + token * padded;
+            REAL *to = task->left + k * task->left_width;
+            if (candidate) seen = (const REAL *)of->saved + (token * SAVED[of->cell] + 3) * padded;
+            memcpy(to, seen, hidden * sizeof(REAL));
+            if (candidate || !of->factor) continue;
+            const REAL *factor = (const REAL *)of->factor;
+            factor += (task->entry_row[k] * gates + number) * hidden;
+            for (int64_t unit = 0; unit < hidden; unit++) to[unit] *= factor[unit];
+        }
+        NAME(outer_products)(task, hidden, gate + after, apart ? 1 : gates, gate, task->weight_hh);
+    }
+}
+
+/* The gradient of the inputs of a block of tokens. */
+static void NAME(input_gradient)(const NAME(BackwardTask) *task)
+{
+    const Forward *of = task->of;
+    const int64_t size = of->input_size, hidden = of->hidden_size;
+    const int gates = GATES[of->cell];
+    const int64_t vectors = vectors_of(size, LANES);
+    for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(vectors); panel++) {
+        const int columns = NAME(panel_columns)(vectors, panel);
+        const int64_t from = panel * COLUMNS * LANES, step = hidden * columns * LANES;
+        const REAL *weights = task->input_weights + from * gates * hidden;
+        for (int64_t first = 0; first < task->count; first += MAX_TASK_ROWS) {
+            const int64_t rest = task->count - first;
+            const int64_t rows = rest < MAX_TASK_ROWS ? rest : MAX_TASK_ROWS;
+            ROW_SUMS sums[MAX_TASK_ROWS];
+            memset(sums, 0, rows * sizeof(ROW_SUMS));
+            for (int block = 0; block < gates; block++) {
+                const REAL *a[MAX_TASK_ROWS];
+                for (int64_t row = 0; row < rows; row++)
+                    a[row] = task->gates + (first + row) * task->width + block * task->padded;
+                NAME(add_product)(0, rows, 0, columns, sums, a, weights + block * step, hidden);
+            }
+            for (int64_t row = 0; row < rows; row++) {
+                REAL *to = (REAL *)task->to->inputs + task->place[first + row] * size + from;
+                for (int column = 0; column < columns; column++)
+                    NAME(stream_some)(to + column * LANES, sums[row][column],
+                                      size - from - column * LANES);
+            }
+        }
+    }
+}
+
+/* What a full block of gate gradients gives to inputs and weights. */
+static void NAME(flush)(NAME(BackwardTask) *task)
+{
+    const Forward *of = task->of;
+    const int64_t padded = task->padded;
+    const int gates = GATES[of->cell];
+    if (task->weight_hh) NAME(state_weight_gradient)(task);
+    if (task->weight_ih) {
+        for (int64_t k = 0; k < task->count; k++)
+            memcpy(task->left + k * task->left_width,
+                   (const REAL *)of->inputs + task->place[k] * of->input_stride,
+                   of->input_size * sizeof(REAL));
+        NAME(outer_products)(task, of->input_size, 0, gates, 0, task->weight_ih);
+    }
+    if (task->to->inputs) NAME(input_gradient)(task);
+    if (task->to->projected)
+        for (int64_t k = 0; k < task->count; k++)
+            memcpy((REAL *)task->to->projected + task->token[k] * gates * padded,
+                   task->gates + k * task->width, gates * padded * sizeof(REAL));
+    task->count = 0;
+}
