@@ -170,7 +170,7 @@ SETTINGS = [
     ),
     pytest.param(
         lambda: classifier(engine="fast"),
-        "engine must be one of auto, fused, native, batched, scan; got 'fast'.",
+        "engine must be one of auto, fused, native, triton, batched, scan; got 'fast'.",
         id="engine",
     ),
     pytest.param(

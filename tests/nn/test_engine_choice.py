@@ -139,7 +139,7 @@ def test_a_possible_request_is_followed(name: str) -> None:
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^engine must be one of auto, fused, native, batched, scan.*; got 'cudnn'",
+        match=r"^engine must be one of auto, fused, native, triton, batched, scan.*; got 'cudnn'",
     ):
         choose_engine([spec(cell="gru")], "cudnn")
 

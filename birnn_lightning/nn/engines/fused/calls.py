@@ -38,6 +38,7 @@ class Batch(ctypes.Structure):
 
     _fields_ = (
         ("rows", c_int64),
+        ("time", c_int64),
         ("offsets", c_void_p),
         ("places", c_void_p),
         ("order", c_void_p),

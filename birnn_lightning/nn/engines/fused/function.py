@@ -127,8 +127,7 @@ def run_forward(run: Run, directions: Sequence[Operands], keep: bool) -> list[Te
     batch, time = run.steps.shape
     like = directions[0].weight_hh
     width = sum(spec.hidden_size for spec in run.specs)
-    make = like.new_empty if run.steps.places is None else like.new_zeros
-    sequence = make(batch, time if run.wants_sequence else 0, width)
+    sequence = like.new_empty(batch, time if run.wants_sequence else 0, width)
     finals, structures, offset = [], [], 0
     for index, (spec, operands) in enumerate(zip(run.specs, directions, strict=True)):
         if keep:
@@ -206,8 +205,7 @@ def empty_gradients(
     if operands.projected is not None and needs.projected:
         projected = torch.empty_like(operands.projected)
     if operands.inputs is not None and needs.inputs:
-        make = torch.empty_like if run.steps.places is None else torch.zeros_like
-        inputs = make(operands.inputs)
+        inputs = torch.empty_like(operands.inputs)
     if operands.inputs is not None and needs.weight_ih:
         weight_ih = like.new_empty(chunks, operands.inputs.shape[2], gates, padded)
     return Operands(

@@ -57,7 +57,7 @@ class Steps(NamedTuple):
     def structure(self) -> Batch:
         """As the kernel takes them; valid while this object lives."""
         return Batch(
-            self.shape[0], pointer(self.offsets), pointer(self.places), pointer(self.order)
+            *self.shape, pointer(self.offsets), pointer(self.places), pointer(self.order)
         )
 
     def gather(self, values: Tensor) -> Tensor:

@@ -146,6 +146,10 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     }
     for (int64_t index = 0; index < rows; index++) {
         task.row[index] = share_row(batch, share, index);
+        if (to->inputs) {
+            const int64_t bytes = of->input_size * sizeof(REAL);
+            zero_gaps(batch, task.row[index], to->inputs, bytes, bytes);
+        }
         NAME(copy_state)(task.h, padded, to->final_h, hidden, index, task.row[index], hidden);
         NAME(copy_state)(task.c, padded, to->final_c, hidden, index, task.row[index], hidden);
     }

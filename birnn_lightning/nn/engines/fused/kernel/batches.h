@@ -32,6 +32,19 @@ INLINE int64_t place_of(const Batch *batch, int64_t token)
     return batch->places ? batch->places[token] : token;
 }
 
+/* Zeroes what stands at a row's places without a token: `bytes` of them, `stride` bytes apart. */
+static void zero_gaps(const Batch *batch, int64_t row, void *to, int64_t stride, int64_t bytes)
+{
+    const int64_t first = batch->offsets[row], after = batch->offsets[row + 1];
+    if (after - first == batch->time) return;
+    int64_t place = row * batch->time;
+    for (int64_t token = first; token <= after; token++) {
+        const int64_t end = token < after ? batch->places[token] : (row + 1) * batch->time;
+        for (; place < end; place++) memset((char *)to + place * stride, 0, bytes);
+        place = end + 1;
+    }
+}
+
 /* Rows in tiles as even as can be: how many rows the tile that starts at `row` has. */
 INLINE int tile_rows(int64_t rows, int64_t row)
 {

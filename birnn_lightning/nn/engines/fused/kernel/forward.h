@@ -176,6 +176,8 @@ static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME
     for (int64_t index = 0; index < task.rows; index++) {
         const int64_t row = share_row(batch, share, index);
         task.row[index] = row;
+        if (of->outputs)
+            zero_gaps(batch, row, of->outputs, of->output_stride * sizeof(REAL), hidden * sizeof(REAL));
         memcpy(task.h + index * padded, (const REAL *)of->initial_h + row * hidden,
                hidden * sizeof(REAL));
         if (of->cell == LSTM)

@@ -8,7 +8,7 @@ enum { RNN, LSTM, GRU_RESET_AFTER, GRU_RESET_BEFORE };
 
 /* The valid steps of a batch, row after row, are its tokens. */
 typedef struct {
-    int64_t rows;
+    int64_t rows, time;
     const int64_t *offsets; /* (rows + 1): the first token of each row */
     const int64_t *places;  /* (tokens): where a token stands in (batch * time); NULL: at its number */
     const int64_t *order;   /* (rows): the longest first; NULL: all are equally long */
@@ -28,7 +28,7 @@ typedef struct {
     int64_t input_stride;
     const void *projected;  /* (tokens, gates, padded): inputs times weight_ih, or NULL */
     const void *initial_h, *initial_c; /* (rows, hidden) */
-    void *outputs;          /* by place, output_stride apart; NULL: not wanted */
+    void *outputs;          /* by place, output_stride apart, zero without a token; NULL: not wanted */
     int64_t output_stride;
     void *final_h, *final_c; /* (rows, hidden) */
     void *saved;            /* (tokens, saved values, padded) for the backward pass, or NULL */
@@ -42,7 +42,7 @@ typedef struct {
     const void *outputs;             /* by place, output_stride apart; NULL: zero */
     int64_t output_stride;
     const void *final_h, *final_c;   /* (rows, hidden); NULL: zero */
-    void *inputs;                    /* by place, input_size apart; only valid places are written */
+    void *inputs;                    /* by place, input_size apart, zero without a token */
     void *projected;                 /* (tokens, gates, padded), zero in the padding */
     void *weight_ih;                 /* (chunks, input_size, gates, padded) */
     void *weight_hh;                 /* (chunks, hidden, gates, padded) */
