@@ -5,6 +5,7 @@ import os
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,9 +57,7 @@ class Steps(NamedTuple):
 
     def structure(self) -> Batch:
         """As the kernel takes them; valid while this object lives."""
-        return Batch(
-            *self.shape, pointer(self.offsets), pointer(self.places), pointer(self.order)
-        )
+        return Batch(*self.shape, pointer(self.offsets), pointer(self.places), pointer(self.order))
 
     def gather(self, values: Tensor) -> Tensor:
         """``(batch, time, feature)`` to ``(tokens, feature)``."""
@@ -88,10 +87,11 @@ def steps_of(batch: int, time: int, mask: Tensor | None) -> Steps:
     """The steps of a batch with a mask ``(batch, time)``, or without one."""
     if mask is None:
         return all_steps(batch, time)
-    lengths = mask.sum(1)
-    offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
-    if int(offsets[-1]) == batch * time:
+    # NumPy, for its calls on so few values take half the time of torch's.
+    valid = mask.detach().numpy()
+    lengths = np.count_nonzero(valid, axis=1)
+    offsets = np.concatenate(([0], lengths.cumsum()))
+    if offsets[-1] == batch * time:
         return all_steps(batch, time)
-    places = mask.flatten().nonzero().flatten()
-    order = lengths.argsort(descending=True, stable=True)
-    return Steps((batch, time), offsets, places, order)
+    places, order = np.flatnonzero(valid), np.argsort(-lengths, kind="stable")
+    return Steps((batch, time), *(torch.from_numpy(one) for one in (offsets, places, order)))
