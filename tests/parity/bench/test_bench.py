@@ -83,6 +83,18 @@ def test_nothing_measured_is_exit_status_2(faked, capsys):
     )
 
 
+@pytest.fixture
+def interruptible():
+    """Processes that are started meet SIGINT as at a terminal, also where the tests ignore it.
+
+    A shell makes what it starts in the background ignore it, and children inherit that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_with_a_line_and_the_results(tmp_path):
     path = tmp_path / "speed.json"
     options = ["--workloads", "train", "--masks", "unmasked,ragged,left,interior"]
