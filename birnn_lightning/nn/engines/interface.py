@@ -57,3 +57,9 @@ Engine = Callable[[Sequence[Direction], Tensor, Tensor | None], list[Outcome]]
 
 The outcomes have the type of the inputs, under autocast too.
 """
+
+
+def activations_of(spec: Recurrent) -> tuple[str, ...]:
+    """The activations that a cell uses: the RNN has no gates."""
+    own = spec.activation
+    return (own,) if spec.cell == "rnn" else (own, spec.recurrent_activation)

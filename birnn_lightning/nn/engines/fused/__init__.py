@@ -15,7 +15,7 @@ from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, padded_size
 from birnn_lightning.nn.engines.fused.function import Operands, Recurrence, Run, run_forward
 from birnn_lightning.nn.engines.fused.layout import project
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
-from birnn_lightning.nn.engines.interface import Direction, Outcome
+from birnn_lightning.nn.engines.interface import Direction, Outcome, activations_of
 from birnn_lightning.nn.specs import STATES, Recurrent
 
 LARGEST_WEIGHTS = 1 << 20
@@ -25,10 +25,7 @@ in a core's cache, and is one product of all steps beforehand."""
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernel cannot run a spec, or None where it can."""
-    roles = (
-        [spec.activation] if spec.cell == "rnn" else [spec.activation, spec.recurrent_activation]
-    )
-    for name in roles:
+    for name in activations_of(spec):
         if name not in ACTIVATIONS:
             return f"the compiled kernel has no activation {name!r}"
     return None

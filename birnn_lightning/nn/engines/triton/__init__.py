@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from birnn_lightning.nn.engines.interface import Direction, Outcome
+from birnn_lightning.nn.engines.interface import Direction, Outcome, activations_of
 from birnn_lightning.nn.engines.operands import operands_of, run_alike
 from birnn_lightning.nn.engines.triton.tokens import tokens_of
 from birnn_lightning.nn.specs import Recurrent
@@ -22,10 +22,7 @@ LARGEST_HIDDEN = 64
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernels cannot run a spec, or None where they can."""
-    roles = (
-        [spec.activation] if spec.cell == "rnn" else [spec.activation, spec.recurrent_activation]
-    )
-    for name in roles:
+    for name in activations_of(spec):
         if name not in ACTIVATIONS:
             return f"the Triton kernels have no activation {name!r}"
     if spec.hidden_size > LARGEST_HIDDEN:
