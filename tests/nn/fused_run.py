@@ -11,11 +11,12 @@ from typing import Any
 from unittest import mock
 
 import torch
+from torch import Tensor
 
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import MASKS
-from tests.nn.test_engines import pair, results
+from tests.nn.test_engines import pair, results, to_float32
 from tests.nn.test_fused import dropping, large_batch
 
 CELLS: list[dict[str, Any]] = [
@@ -37,12 +38,21 @@ def compare() -> int:
             cases += [(dropping(layers, True, True), features, mask) for mask in MASKS.values()]
             cases += [large_batch(fields, 67, 11)]
             for arguments in cases:
-                ours, theirs = (results(engine, *arguments) for engine in ("fused", "scan"))
-                for one, other in zip(ours, theirs, strict=True):
-                    scale = max(1.0, float(other.abs().max()))
-                    torch.testing.assert_close(one, other, rtol=0, atol=1e-12 * scale)
+                theirs = results("scan", *arguments)
+                assert_near(results("fused", *arguments), theirs, 1e-12)
+                single = (to_float32(arguments[0]), arguments[1].detach().float(), arguments[2])
+                assert_near(results("fused", *single), theirs, 1e-4)
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    assert_near(results("fused", *single), theirs, 0.1)
                 count += 1
     return count
+
+
+def assert_near(ours: list[Tensor], theirs: list[Tensor], tolerance: float) -> None:
+    """Raises AssertionError where they differ by more, of 1 or of the largest number."""
+    for one, other in zip(ours, theirs, strict=True):
+        scale = max(1.0, float(other.abs().max()))
+        torch.testing.assert_close(one.double(), other, rtol=0, atol=tolerance * scale)
 
 
 def compare_in_a_forked_process() -> None:

@@ -242,7 +242,9 @@ def test_the_final_state_alone(fields: dict) -> None:
 
 
 @pytest.mark.parametrize("fields", CELLS)
-def test_bfloat16_comes_back_as_bfloat16(fields: dict) -> None:
+def test_bfloat16_comes_back_as_bfloat16(fields: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor that does not multiply it; `test_fused_bfloat16` has those that do."""
+    monkeypatch.setattr(fused, "multiplies_bfloat16", lambda: False)
     inputs = features().bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         ours = ENGINES["fused"](to_float32(pair(spec(**fields))), inputs, None)

@@ -59,7 +59,7 @@ The outcomes have the type of the inputs, under autocast too.
 """
 
 
-def activations_of(spec: Recurrent) -> tuple[str, ...]:
+def activation_names(spec: Recurrent) -> tuple[str, ...]:
     """The activations that a cell uses: the RNN has no gates."""
     own = spec.activation
     return (own,) if spec.cell == "rnn" else (own, spec.recurrent_activation)

@@ -16,14 +16,14 @@ from birnn_lightning.nn.engines.batched.function import Recurrence
 from birnn_lightning.nn.engines.batched.passes import run_forward
 from birnn_lightning.nn.engines.batched.plan import Plan
 from birnn_lightning.nn.engines.batched.steps import steps_of
-from birnn_lightning.nn.engines.interface import Direction, Outcome, activations_of
+from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
 from birnn_lightning.nn.engines.operands import operands_of, run_alike
 from birnn_lightning.nn.specs import Recurrent
 
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the engine cannot run a spec, or None where it can."""
-    for name in activations_of(spec):
+    for name in activation_names(spec):
         if name in ACROSS_UNITS:
             return f"the batched engine computes units apart, which activation {name!r} mixes"
     return None

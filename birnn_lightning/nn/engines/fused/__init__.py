@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.engines.autocast import without_autocast
-from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, padded_size
+from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, multiplies_bfloat16, padded_size
 from birnn_lightning.nn.engines.fused.function import Operands, Recurrence, Run, run_forward
 from birnn_lightning.nn.engines.fused.layout import project
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
-from birnn_lightning.nn.engines.interface import Direction, Outcome, activations_of
+from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
 from birnn_lightning.nn.specs import STATES, Recurrent
 
 LARGEST_WEIGHTS = 1 << 20
@@ -25,7 +25,7 @@ in a core's cache, and is one product of all steps beforehand."""
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernel cannot run a spec, or None where it can."""
-    for name in activations_of(spec):
+    for name in activation_names(spec):
         if name not in ACTIVATIONS:
             return f"the compiled kernel has no activation {name!r}"
     return None
@@ -34,22 +34,40 @@ def obstacle(spec: Recurrent, training: bool) -> str | None:
 def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
     """Runs all directions in one call; see `Engine` for the shapes.
 
-    Computes in float64 where the inputs are, otherwise in float32.
+    Computes in float64 where the inputs are, otherwise in float32; see `rounds_factors`.
     """
     dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+    bfloat16 = rounds_factors(directions, inputs)
     with without_autocast("cpu"):
-        return _run(directions, inputs, mask, dtype)
+        return _run(directions, inputs, mask, dtype, bfloat16)
+
+
+def rounds_factors(directions: Sequence[Direction], inputs: Tensor) -> bool:
+    """Whether the factors of products are rounded to bfloat16.
+
+    Where the inputs are of that type, or autocast says so, on a processor that multiplies such
+    numbers (AVX512_BF16). Not with dropout of the state, whose products have one factor a gate.
+    """
+    autocast = inputs.dtype == torch.float32 and torch.is_autocast_enabled("cpu")
+    wanted = torch.get_autocast_dtype("cpu") if autocast else inputs.dtype
+    if wanted != torch.bfloat16 or not multiplies_bfloat16():
+        return False
+    return all(direction.dropout.state is None for direction in directions)
 
 
 def _run(
-    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None, dtype: torch.dtype
+    directions: Sequence[Direction],
+    inputs: Tensor,
+    mask: Tensor | None,
+    dtype: torch.dtype,
+    bfloat16: bool,
 ) -> list[Outcome]:
     batch, time, _ = inputs.shape
     steps = steps_of(batch, time, mask)
     values = _ready(inputs, dtype)
     specs = [direction.spec for direction in directions]
     wanted = any(direction.wants_sequence for direction in directions)
-    call = Run(specs, steps, wanted, dtype)
+    call = Run(specs, steps, wanted, dtype, bfloat16)
     operands = [_operands(direction, values, steps) for direction in directions]
     tensors = [tensor for one in operands for tensor in one]
     if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):

@@ -55,6 +55,7 @@ class Forward(ctypes.Structure):
         ("activation", c_int64),
         ("recurrent_activation", c_int64),
         ("reverse", c_int64),
+        ("bfloat16", c_int64),
         ("weight_ih", c_void_p),
         ("weight_hh", c_void_p),
         ("bias_ih", c_void_p),
@@ -107,6 +108,11 @@ def gate_blocks(spec: Recurrent) -> int:
 def saved_values(spec: Recurrent) -> int:
     """Values that are kept of a unit at a token."""
     return load_library().birnn_saved_values(cell_number(spec))
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor and the library have products of bfloat16 numbers."""
+    return bool(load_library().birnn_multiplies_bfloat16())
 
 
 def padded_size(hidden_size: int, dtype: torch.dtype) -> int:

@@ -70,6 +70,8 @@ class Run:
         steps: which steps are computed.
         wants_sequence: whether every output is written, or the final states alone.
         dtype: of all tensors.
+        bfloat16: whether factors of products are rounded to it; sums never are, nor the gradients
+            of weights.
         saved: one a direction; see the kernel's ``Forward``.
         previous: one a direction: the state before each token.
     """
@@ -78,6 +80,7 @@ class Run:
     steps: Steps
     wants_sequence: bool
     dtype: torch.dtype
+    bfloat16: bool = False
     saved: list[Tensor] = field(default_factory=list)
     previous: list[Tensor] = field(default_factory=list)
 
@@ -101,6 +104,7 @@ class Run:
             activation=ACTIVATIONS.index(spec.activation),
             recurrent_activation=ACTIVATIONS.index(spec.recurrent_activation),
             reverse=spec.go_backwards,
+            bfloat16=self.bfloat16,
             weight_ih=pointer(operands.weight_ih),
             weight_hh=pointer(operands.weight_hh),
             bias_ih=pointer(operands.bias_ih),

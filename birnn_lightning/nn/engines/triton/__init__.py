@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from birnn_lightning.nn.engines.interface import Direction, Outcome, activations_of
+from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
 from birnn_lightning.nn.engines.operands import operands_of, run_alike
 from birnn_lightning.nn.engines.triton.tokens import tokens_of
 from birnn_lightning.nn.specs import Recurrent
@@ -22,7 +22,7 @@ LARGEST_HIDDEN = 64
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernels cannot run a spec, or None where they can."""
-    for name in activations_of(spec):
+    for name in activation_names(spec):
         if name not in ACTIVATIONS:
             return f"the Triton kernels have no activation {name!r}"
     if spec.hidden_size > LARGEST_HIDDEN:

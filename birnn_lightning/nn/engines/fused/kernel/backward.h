@@ -8,16 +8,18 @@ static void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t rows, int64
     const Forward *of = task->of;
     const int64_t hidden = of->hidden_size, padded = task->padded;
     const int gates = GATES[of->cell], columns = NAME(panel_columns)(task->units, panel);
-    const int64_t unit = panel * COLUMNS * LANES, step = hidden * columns * LANES;
-    const REAL *weights = task->state_weights + unit * gates * hidden + packed * step;
+    const int64_t depth = NAME(depth_of)(of, hidden), step = depth * columns * LANES;
+    const int64_t unit = panel * COLUMNS * LANES;
+    const REAL *weights = task->state_weights + unit * gates * depth + packed * step;
     ROW_SUMS sums[MAX_TASK_ROWS];
     memset(sums, 0, rows * sizeof(ROW_SUMS));
     to += unit;
     for (int part = 0; part < count; part++) {
         const REAL *a[MAX_TASK_ROWS];
         for (int64_t row = 0; row < rows; row++)
-            a[row] = task->gates + (task->start + row) * task->width + (block + part) * padded;
-        NAME(add_product)(0, rows, 0, columns, sums, a, weights + part * step, hidden);
+            a[row] = NAME(gates_of)(task, task->start + row, block + part);
+        NAME(add_product)(PAIRED && of->bfloat16 ? PAIRS : PLAIN, rows, 0, columns, sums, a,
+                          weights + part * step, depth);
         if (!factors && part + 1 < count) continue;
         for (int64_t row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++) {
@@ -36,6 +38,9 @@ static void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t rows, int64
 INLINE void NAME(back_product)(const NAME(BackwardTask) *task, int64_t active, int block, int packed,
                                int count, const REAL *factors, REAL *to)
 {
+    for (int64_t entry = task->start; PAIRED && task->of->bfloat16 && entry < task->count; entry++)
+        NAME(pair_up)(task->gates + entry * task->width, (block + count) * task->padded,
+                      task->gate_pairs + entry * task->pair_width);
     for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(task->units); panel++)
         NAME(back_panel)(task, active, panel, block, packed, count, factors, to);
 }
@@ -131,7 +136,9 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     task.seen = task.c + rows * padded;
     task.gates = task.seen + rows * padded;
     task.width = blocks * padded + LANES;
-    task.left = task.gates + BLOCK_TOKENS * task.width;
+    task.gate_pairs = task.gates + BLOCK_TOKENS * task.width;
+    task.pair_width = PAIRED && of->bfloat16 ? NAME(paired_width)(blocks * padded) + LANES : 0;
+    task.left = task.gate_pairs + BLOCK_TOKENS * task.pair_width;
     task.left_width = larger_of(of->input_size, hidden) + LANES;
     task.bias = (REAL *)to->bias + chunk * blocks * padded;
     memset(workspace, 0, 2 * rows * padded * sizeof(REAL));
@@ -170,5 +177,7 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
 static int64_t NAME(backward_workspace)(const Forward *of, int64_t rows, int64_t padded)
 {
     const int64_t left = larger_of(of->input_size, of->hidden_size) + LANES;
-    return 3 * rows * padded + BLOCK_TOKENS * (GATE_BLOCKS[of->cell] * padded + LANES + left);
+    const int64_t gates = GATE_BLOCKS[of->cell] * padded;
+    const int64_t pairs = PAIRED && of->bfloat16 ? NAME(paired_width)(gates) + LANES : 0;
+    return 3 * rows * padded + BLOCK_TOKENS * (gates + LANES + pairs + left);
 }

@@ -17,9 +17,19 @@ typedef struct {
     int64_t entry_row[BLOCK_TOKENS], token[BLOCK_TOKENS], place[BLOCK_TOKENS];
     REAL *gates;             /* (BLOCK_TOKENS, width): gate blocks of a token, padded */
     int64_t width;           /* a vector more than the blocks have, so that tokens share no cache lines */
+    REAL *gate_pairs;        /* of bfloat16: (BLOCK_TOKENS, pair_width), the same rounded */
+    int64_t pair_width;
     REAL *left;              /* (BLOCK_TOKENS, left_width): what a weight was multiplied with, token by token */
     int64_t left_width;
 } NAME(BackwardTask);
+
+/* Gate block number `block` of an entry, as the products take it. */
+INLINE const REAL *NAME(gates_of)(const NAME(BackwardTask) *task, int64_t entry, int block)
+{
+    if (PAIRED && task->of->bfloat16)
+        return task->gate_pairs + entry * task->pair_width + block * task->padded / 2;
+    return task->gates + entry * task->width + block * task->padded;
+}
 
 /* The gradients of one gate's sums of a group of rows: written, and added to the bias's. */
 INLINE void NAME(give)(const NAME(BackwardTask) *task, int64_t index, int rows, int block, int64_t unit,

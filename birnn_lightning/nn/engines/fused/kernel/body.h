@@ -1,6 +1,7 @@
 /* Everything of one precision. */
 #include "precision.h"
 #include "activations.h"
+#include "pairs.h"
 #include "products.h"
 #include "packing.h"
 #include "forward_units.h"

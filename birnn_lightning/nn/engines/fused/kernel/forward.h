@@ -14,19 +14,28 @@ INLINE void NAME(add_inputs)(const NAME(Task) *task, int64_t rows, int columns, 
         }
         return;
     }
+    const int pairs = PAIRED && of->bfloat16;
     const REAL *a[MAX_TASK_ROWS];
     for (int64_t row = 0; row < rows; row++)
-        a[row] = (const REAL *)of->inputs + task->place[row] * of->input_stride;
-    NAME(add_product)(0, rows, 0, columns, sums, a, weights, of->input_size);
+        a[row] = pairs ? task->input_pairs + row * NAME(paired_width)(of->input_size)
+                       : (const REAL *)of->inputs + task->place[row] * of->input_stride;
+    NAME(add_product)(pairs ? PAIRS : PLAIN, rows, 0, columns, sums, a, weights,
+                      NAME(depth_of)(of, of->input_size));
 }
 
-/* Adds the product with rows of `state`, each `stride` long. */
-INLINE void NAME(add_state)(int by_column, int64_t rows, int column, int columns, ROW_SUMS *sums,
-                            const REAL *state, int64_t stride, const REAL *weights, int64_t depth)
+/* Adds the product with rows of `state`, each `stride` long, or with their pairs. */
+INLINE void NAME(add_state)(const NAME(Task) *task, int kind, int64_t rows, int column, int columns,
+                            ROW_SUMS *sums, const REAL *state, int64_t stride, const REAL *weights)
 {
+    const int64_t hidden = task->of->hidden_size;
+    if (PAIRED && task->of->bfloat16) {
+        kind = PAIRS;
+        state = task->state_pairs;
+        stride = NAME(paired_width)(hidden);
+    }
     const REAL *a[MAX_TASK_ROWS];
     for (int64_t row = 0; row < rows; row++) a[row] = state + row * stride;
-    NAME(add_product)(by_column, rows, column, columns, sums, a, weights, depth);
+    NAME(add_product)(kind, rows, column, columns, sums, a, weights, NAME(depth_of)(task->of, hidden));
 }
 
 INLINE void NAME(set_sums)(int64_t rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
@@ -42,13 +51,14 @@ INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t rows, 
     const Forward *of = task->of;
     const NAME(Packed) *packed = task->packed;
     const int columns = NAME(panel_columns)(packed->units, panel);
-    const int64_t unit = panel * COLUMNS * LANES, hidden = of->hidden_size;
+    const int64_t unit = panel * COLUMNS * LANES, depth = NAME(depth_of)(of, of->hidden_size);
     ROW_SUMS sums[MAX_TASK_ROWS];
     if (cell == RNN) {
         NAME(set_sums)(rows, columns, sums, packed->bias + unit * COLUMNS, COLUMNS * LANES);
-        NAME(add_inputs)(task, rows, columns, sums, packed->inputs + unit * of->input_size, LANES, unit);
-        NAME(add_state)(0, rows, 0, columns, sums, of->factor ? task->dropped : task->h, task->padded,
-                        packed->state + unit * hidden, hidden);
+        NAME(add_inputs)(task, rows, columns, sums, packed->inputs + unit * NAME(depth_of)(of, of->input_size), LANES,
+                         unit);
+        NAME(add_state)(task, PLAIN, rows, 0, columns, sums, of->factor ? task->dropped : task->h,
+                        task->padded, packed->state + unit * depth);
         for (int64_t row = 0; row < rows; row += GROUP)
             NAME(rnn_units)(task, row, group_rows(rows, row), unit, sums + row, columns);
         return;
@@ -56,8 +66,8 @@ INLINE void NAME(one_gate_step)(const int cell, NAME(Task) *task, int64_t rows, 
     for (int64_t row = 0; row < rows; row++)
         for (int column = 0; column < columns; column++)
             sums[row][column] = NAME(load)(task->candidate + row * task->padded + unit + column * LANES);
-    NAME(add_state)(0, rows, 0, columns, sums, task->reset, task->padded,
-                    packed->candidate + unit * hidden, hidden);
+    NAME(add_state)(task, PLAIN, rows, 0, columns, sums, task->reset, task->padded,
+                    packed->candidate + unit * depth);
     for (int64_t row = 0; row < rows; row += GROUP)
         NAME(candidate_units)(task, row, group_rows(rows, row), unit, sums + row, columns);
 }
@@ -72,11 +82,12 @@ INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t rows, int
     const int dropped = of->factor != NULL;
     ROW_SUMS sums[MAX_TASK_ROWS];
     NAME(set_sums)(rows, COLUMNS, sums, packed->bias + unit * COLUMNS, LANES);
-    NAME(add_inputs)(task, rows, gates, sums, packed->inputs + unit * gates * of->input_size,
-                     task->padded, unit);
-    NAME(add_state)(dropped, rows, STATE_COLUMN[cell], state_gates, sums,
+    NAME(add_inputs)(task, rows, gates, sums,
+                     packed->inputs + unit * gates * NAME(depth_of)(of, of->input_size), task->padded,
+                     unit);
+    NAME(add_state)(task, dropped ? BY_COLUMN : PLAIN, rows, STATE_COLUMN[cell], state_gates, sums,
                     dropped ? task->dropped : task->h, dropped ? hidden * state_gates : task->padded,
-                    packed->state + unit * state_gates * hidden, hidden);
+                    packed->state + unit * state_gates * NAME(depth_of)(of, hidden));
     for (int64_t row = 0; row < rows; row += GROUP) {
         const int count = group_rows(rows, row);
         if (cell == LSTM)
@@ -103,6 +114,23 @@ static void NAME(drop_state)(NAME(Task) *task, int64_t active)
             for (int64_t unit = 0; unit < hidden; unit++)
                 to[unit * gates + gate] = h[unit] * factor[gate * hidden + unit];
     }
+}
+
+/* What the products of a step multiply with, in pairs. */
+static void NAME(pair_state)(NAME(Task) *task, const REAL *state, int64_t active)
+{
+    const int64_t hidden = task->of->hidden_size;
+    for (int64_t index = 0; index < active; index++)
+        NAME(pair_up)(state + index * task->padded, hidden,
+                      task->state_pairs + index * NAME(paired_width)(hidden));
+}
+
+static void NAME(pair_inputs)(NAME(Task) *task, int64_t active)
+{
+    const Forward *of = task->of;
+    for (int64_t index = 0; of->inputs && index < active; index++)
+        NAME(pair_up)((const REAL *)of->inputs + task->place[index] * of->input_stride, of->input_size,
+                      task->input_pairs + index * NAME(paired_width)(of->input_size));
 }
 
 /* Asks for what the next step will use of a place. */
@@ -132,12 +160,18 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
                        padded * sizeof(REAL));
         }
         if (of->factor) NAME(drop_state)(task, active);
+        if (PAIRED && of->bfloat16) {
+            NAME(pair_inputs)(task, active);
+            NAME(pair_state)(task, task->h, active);
+        }
         if (cell == RNN) {
             for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
                 NAME(one_gate_step)(cell, task, active, panel);
         } else {
             for (int64_t panel = 0; panel < packed->units; panel++)
                 NAME(gates_step)(cell, task, active, panel);
+            if (PAIRED && of->bfloat16 && cell == GRU_RESET_BEFORE)
+                NAME(pair_state)(task, task->reset, active);
             if (cell == GRU_RESET_BEFORE)
                 for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
                     NAME(one_gate_step)(cell, task, active, panel);
@@ -172,6 +206,8 @@ static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME
     task.update = task.reset + size;
     task.candidate = task.update + size;
     task.dropped = task.candidate + size;
+    task.state_pairs = task.dropped; /* which is not used together with it */
+    task.input_pairs = task.state_pairs + task.rows * NAME(paired_width)(hidden);
     memset(workspace, 0, 3 * size * sizeof(REAL));
     for (int64_t index = 0; index < task.rows; index++) {
         const int64_t row = share_row(batch, share, index);
@@ -202,5 +238,7 @@ static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME
 /* Numbers of REAL that `forward_task` needs for a share of `rows`. */
 static int64_t NAME(forward_workspace)(const Forward *of, int64_t rows, int64_t padded)
 {
-    return rows * padded * (6 + (of->factor ? STATE_GATE_COUNT[of->cell] : 0));
+    const int64_t pairs = NAME(paired_width)(of->hidden_size) + NAME(paired_width)(of->input_size);
+    const int64_t dropped = of->factor ? STATE_GATE_COUNT[of->cell] * padded : 0;
+    return rows * (6 * padded + (PAIRED && of->bfloat16 ? pairs : dropped));
 }

@@ -10,6 +10,7 @@ typedef struct {
     REAL *dropped;           /* what the gates see of the state where some of it is dropped */
     REAL *reset, *update;    /* reset_before: the state that the candidate sees, and z */
     REAL *candidate;         /* reset_before: what the inputs give to n */
+    REAL *input_pairs, *state_pairs; /* of bfloat16: what the products multiply with, row by row */
 } NAME(Task);
 
 INLINE REAL *NAME(saved_at)(const NAME(Task) *task, int64_t index, int64_t unit)

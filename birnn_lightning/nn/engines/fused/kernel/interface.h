@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     int64_t input_size, hidden_size;
     int64_t cell, activation, recurrent_activation, reverse;
+    int64_t bfloat16;       /* factors of products are rounded to it; for float32, without `factor` */
     const void *weight_ih;  /* (gates * hidden, input_size) */
     const void *weight_hh;  /* (gates * hidden, hidden) */
     const void *bias_ih;    /* (gates * hidden) or NULL */

@@ -41,6 +41,8 @@
 enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256 };
 /* So much of a panel is used for all rows while it is in the nearest cache. */
 enum { DEPTH = 64 };
+/* What the factors of a product are: see `multiply`. */
+enum { PLAIN, BY_COLUMN, PAIRS, KINDS };
 
 /* As many sums as there are registers for, next to the weights and one broadcast. */
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -56,6 +58,15 @@ enum { TILE_ROWS = 2, GROUP = 2 };
 enum { HAS_FMA = 1 };
 #else
 enum { HAS_FMA = 0 };
+#endif
+
+/* Products of bfloat16 numbers: for processors that have them, whatever the rest is compiled for. */
+#if defined(__AVX512BW__) && defined(__AVX512VL__) && (defined(__clang__) || __GNUC__ >= 11)
+#define HAS_BFLOAT16 1
+int birnn_multiplies_bfloat16(void) { return __builtin_cpu_supports("avx512bf16") != 0; }
+#else
+#define HAS_BFLOAT16 0
+int birnn_multiplies_bfloat16(void) { return 0; }
 #endif
 
 #define LEAKY_SLOPE 0.20000000298023224
@@ -75,6 +86,7 @@ enum { HAS_FMA = 0 };
 #define VECTOR_MAX(a, b) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define VECTOR_STREAM(to, value) _mm256_stream_ps(to, (__m256)(value))
 #endif
+#define PAIRED HAS_BFLOAT16
 #define REAL float
 #define BITS int32_t
 #define NAME(name) name##_float32
@@ -89,6 +101,7 @@ enum { HAS_FMA = 0 };
 #define SIGMOID_ENDS 80.0f
 static const float SERIES_float32[] = {0.0013882507f, 0.008366586f, 0.0416672f, 0.16666543f, 0.49999997f};
 #include "body.h"
+#undef PAIRED
 #undef REAL
 #undef BITS
 #undef NAME
@@ -114,6 +127,7 @@ static const float SERIES_float32[] = {0.0013882507f, 0.008366586f, 0.0416672f, 
 #define VECTOR_MAX(a, b) _mm256_max_pd((__m256d)(a), (__m256d)(b))
 #define VECTOR_STREAM(to, value) _mm256_stream_pd(to, (__m256d)(value))
 #endif
+#define PAIRED 0
 #define REAL double
 #define BITS int64_t
 #define NAME(name) name##_float64

@@ -28,26 +28,24 @@ INLINE int NAME(panel_columns)(int64_t units, int64_t panel)
 }
 
 /* The gates of the vector of units number `panel`. */
-static void NAME(pack_gates)(
-    REAL *to, const REAL *weights, const int *gates, int columns, int64_t panel, int64_t hidden,
-    int64_t depth)
+static void NAME(pack_gates)(const Forward *of, REAL *to, const REAL *weights, const int *gates,
+                             int columns, int64_t panel, int64_t size)
 {
-    const int64_t unit = panel * LANES;
+    const int64_t unit = panel * LANES, hidden = of->hidden_size;
     for (int column = 0; column < columns; column++)
-        NAME(pack_column)(
-            to, column, columns, weights + (gates[column] * hidden + unit) * depth,
-            NAME(units_from)(unit, hidden), depth);
+        NAME(pack_column)(of, to, column, columns, weights + (gates[column] * hidden + unit) * size,
+                          NAME(units_from)(unit, hidden), size);
 }
 
 /* Several vectors of units of one gate. */
-static void NAME(pack_units)(
-    REAL *to, const REAL *weights, int64_t panel, int64_t units, int64_t hidden, int64_t depth)
+static void NAME(pack_units)(const Forward *of, REAL *to, const REAL *weights, int64_t panel,
+                             int64_t units, int64_t size)
 {
     const int columns = NAME(panel_columns)(units, panel);
     for (int column = 0; column < columns; column++) {
         const int64_t unit = (panel * COLUMNS + column) * LANES;
-        NAME(pack_column)(
-            to, column, columns, weights + unit * depth, NAME(units_from)(unit, hidden), depth);
+        NAME(pack_column)(of, to, column, columns, weights + unit * size,
+                          NAME(units_from)(unit, of->hidden_size), size);
     }
 }
 
@@ -78,42 +76,49 @@ static void NAME(pack_bias)(const Forward *of, REAL *to, int64_t panel)
 /* Panel number `panel` of everything that a direction multiplies with. */
 static void NAME(pack_forward)(const Forward *of, const NAME(Packed) *packed, int64_t panel)
 {
-    const int64_t hidden = of->hidden_size;
+    const int64_t hidden = of->hidden_size, input_depth = NAME(depth_of)(of, of->input_size);
+    const int64_t depth = NAME(depth_of)(of, hidden);
     const REAL *ih = of->weight_ih, *hh = of->weight_hh;
     NAME(pack_bias)(of, packed->bias + panel * COLUMNS * LANES, panel);
     if (of->cell == RNN) {
         if (panel >= NAME(panels_of_one_gate)(packed->units)) return;
         const int64_t before = panel * COLUMNS * LANES;
         if (packed->inputs)
-            NAME(pack_units)(packed->inputs + before * of->input_size, ih, panel, packed->units, hidden,
+            NAME(pack_units)(of, packed->inputs + before * input_depth, ih, panel, packed->units,
                              of->input_size);
-        NAME(pack_units)(packed->state + before * hidden, hh, panel, packed->units, hidden, hidden);
+        NAME(pack_units)(of, packed->state + before * depth, hh, panel, packed->units, hidden);
         return;
     }
     const int gates = GATES[of->cell], state_gates = STATE_GATE_COUNT[of->cell];
     if (packed->inputs)
-        NAME(pack_gates)(packed->inputs + panel * gates * LANES * of->input_size, ih,
-                         INPUT_GATES[of->cell], gates, panel, hidden, of->input_size);
-    NAME(pack_gates)(packed->state + panel * state_gates * LANES * hidden, hh, STATE_GATES[of->cell],
-                     state_gates, panel, hidden, hidden);
+        NAME(pack_gates)(of, packed->inputs + panel * gates * LANES * input_depth, ih,
+                         INPUT_GATES[of->cell], gates, panel, of->input_size);
+    NAME(pack_gates)(of, packed->state + panel * state_gates * LANES * depth, hh,
+                     STATE_GATES[of->cell], state_gates, panel, hidden);
     if (packed->candidate && panel < NAME(panels_of_one_gate)(packed->units))
-        NAME(pack_units)(packed->candidate + panel * COLUMNS * LANES * hidden,
-                         hh + CANDIDATE * hidden * hidden, panel, packed->units, hidden, hidden);
+        NAME(pack_units)(of, packed->candidate + panel * COLUMNS * LANES * depth,
+                         hh + CANDIDATE * hidden * hidden, panel, packed->units, hidden);
 }
 
 /* Weights (gates * hidden, width) transposed for products with gate gradients, in the order of their blocks:
-   [panel of the width][block][hidden][columns][lane]. */
+   [panel of the width][block][depth of hidden][columns][lane]. */
 static void NAME(pack_backward)(const Forward *of, const REAL *weights, REAL *to, int64_t panel,
                                 int64_t width, const int *order)
 {
     const int64_t hidden = of->hidden_size, first = panel * COLUMNS * LANES;
     const int columns = NAME(panel_columns)(vectors_of(width, LANES), panel);
-    const int gates = GATES[of->cell];
-    to += first * gates * hidden;
+    const int gates = GATES[of->cell], pairs = PAIRED && of->bfloat16;
+    const int64_t depth = NAME(depth_of)(of, hidden);
+    to += first * gates * depth;
     for (int block = 0; block < gates; block++)
-        for (int64_t k = 0; k < hidden; k++) {
-            const REAL *row = weights + (order[block] * hidden + k) * width + first;
-            for (int64_t lane = 0; lane < columns * LANES; lane++)
-                *to++ = first + lane < width ? row[lane] : 0;
+        for (int64_t k = 0; k < depth; k++) {
+            const int64_t unit = pairs ? 2 * k : k;
+            const REAL *row = weights + (order[block] * hidden + unit) * width + first;
+            const REAL *next = unit + 1 < hidden ? row + width : NULL;
+            for (int64_t lane = 0; lane < columns * LANES; lane++) {
+                const REAL weight = first + lane < width ? row[lane] : 0;
+                const REAL second = pairs && next && first + lane < width ? next[lane] : 0;
+                *to++ = pairs ? NAME(pair)(weight, second) : weight;
+            }
         }
 }

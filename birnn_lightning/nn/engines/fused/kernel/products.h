@@ -3,10 +3,10 @@
 #define ROW_SUMS NAME(RowSums)
 typedef Vector ROW_SUMS[COLUMNS];
 
-/* sums[row] += a[row] W, where W is packed as [depth][columns][lane]. With `by_column` every column has
-   a left factor of its own: a[row] is [depth][columns]. */
+/* sums[row] += a[row] W, where W is packed as [depth][columns][lane]. BY_COLUMN every column has a left
+   factor of its own: a[row] is [depth][columns]. In PAIRS each number is two of bfloat16. */
 INLINE void NAME(multiply)(
-    const int by_column, const int rows, const int columns, ROW_SUMS *sums, const REAL *const *a,
+    const int kind, const int rows, const int columns, ROW_SUMS *sums, const REAL *const *a,
     const REAL *weights, int64_t depth)
 {
     const REAL *source[TILE_ROWS];
@@ -21,8 +21,12 @@ INLINE void NAME(multiply)(
             weight[column] = NAME(load)(weights + column * LANES);
         UNROLL for (int row = 0; row < rows; row++) {
             UNROLL for (int column = 0; column < columns; column++) {
-                const int64_t at = by_column ? k * columns + column : k;
-                sum[row][column] += NAME(all)(source[row][at]) * weight[column];
+                const int64_t at = kind == BY_COLUMN ? k * columns + column : k;
+                const Vector factor = NAME(all)(source[row][at]);
+                if (kind == PAIRS)
+                    sum[row][column] = NAME(add_pairs)(sum[row][column], factor, weight[column]);
+                else
+                    sum[row][column] += factor * weight[column];
             }
         }
     }
@@ -30,29 +34,38 @@ INLINE void NAME(multiply)(
         UNROLL for (int column = 0; column < columns; column++) sums[row][column] = sum[row][column];
 }
 
-#define MULTIPLY(by_column, rows, columns)                                                          \
-    static NEVER_INLINE void NAME(multiply_##by_column##_##rows##_##columns)(                       \
+#define MULTIPLY(kind, rows, columns)                                                               \
+    static NEVER_INLINE void NAME(multiply_##kind##_##rows##_##columns)(                            \
         ROW_SUMS * sums, const REAL *const *a, const REAL *weights, int64_t depth)                  \
     {                                                                                               \
-        NAME(multiply)(by_column, rows, columns, sums, a, weights, depth);                          \
+        NAME(multiply)(kind, rows, columns, sums, a, weights, depth);                               \
     }
+#define MULTIPLY_KIND(kind, rows)                                                                   \
+    MULTIPLY(kind, rows, 1) MULTIPLY(kind, rows, 2) MULTIPLY(kind, rows, 3) MULTIPLY(kind, rows, 4)
 #define MULTIPLY_ROWS(rows)                                                                         \
-    MULTIPLY(0, rows, 1) MULTIPLY(0, rows, 2) MULTIPLY(0, rows, 3) MULTIPLY(0, rows, 4)             \
-    MULTIPLY(1, rows, 1) MULTIPLY(1, rows, 2) MULTIPLY(1, rows, 3) MULTIPLY(1, rows, 4)
+    MULTIPLY_KIND(PLAIN, rows) MULTIPLY_KIND(BY_COLUMN, rows)
 EACH_TILE_ROWS(MULTIPLY_ROWS)
+#undef PRODUCTS_OF_PAIRS
+#if PAIRED
+#define MULTIPLY_PAIRS(rows) MULTIPLY_KIND(PAIRS, rows)
+#define PRODUCTS_OF_PAIRS(rows) PRODUCTS_OF(PAIRS, rows)
+EACH_TILE_ROWS(MULTIPLY_PAIRS)
+#else
+#define PRODUCTS_OF_PAIRS(rows) {NULL}
+#endif
 
 typedef void (*NAME(Product))(ROW_SUMS *, const REAL *const *, const REAL *, int64_t);
 
+#define PRODUCTS_OF(kind, rows)                                                                     \
+    {NAME(multiply_##kind##_##rows##_1), NAME(multiply_##kind##_##rows##_2),                        \
+     NAME(multiply_##kind##_##rows##_3), NAME(multiply_##kind##_##rows##_4)}
 #define PRODUCTS(rows)                                                                              \
-    {{NAME(multiply_0_##rows##_1), NAME(multiply_0_##rows##_2), NAME(multiply_0_##rows##_3),        \
-      NAME(multiply_0_##rows##_4)},                                                                 \
-     {NAME(multiply_1_##rows##_1), NAME(multiply_1_##rows##_2), NAME(multiply_1_##rows##_3),        \
-      NAME(multiply_1_##rows##_4)}},
-static const NAME(Product) NAME(PRODUCTS)[TILE_ROWS][2][COLUMNS] = {EACH_TILE_ROWS(PRODUCTS)};
+    {PRODUCTS_OF(PLAIN, rows), PRODUCTS_OF(BY_COLUMN, rows), PRODUCTS_OF_PAIRS(rows)},
+static const NAME(Product) NAME(PRODUCTS)[TILE_ROWS][KINDS][COLUMNS] = {EACH_TILE_ROWS(PRODUCTS)};
 
 /* sums[row][first + column] += a[row] W for the panel's columns and any number of rows. Advances `a`. */
 static void NAME(add_product)(
-    int by_column, int64_t rows, int first, int columns, ROW_SUMS *sums, const REAL **a,
+    int kind, int64_t rows, int first, int columns, ROW_SUMS *sums, const REAL **a,
     const REAL *weights, int64_t depth)
 {
     for (int64_t start = 0; start < depth; start += DEPTH) {
@@ -60,10 +73,10 @@ static void NAME(add_product)(
         int tile;
         for (int64_t row = 0; row < rows; row += tile) {
             tile = tile_rows(rows, row);
-            NAME(PRODUCTS)[tile - 1][by_column][columns - 1](
+            NAME(PRODUCTS)[tile - 1][kind][columns - 1](
                 (ROW_SUMS *)((Vector *)(sums + row) + first), a + row, weights, part);
         }
-        for (int64_t row = 0; row < rows; row++) a[row] += by_column ? part * columns : part;
+        for (int64_t row = 0; row < rows; row++) a[row] += kind == BY_COLUMN ? part * columns : part;
         weights += part * columns * LANES;
     }
 }
@@ -74,11 +87,21 @@ INLINE int64_t NAME(units_from)(int64_t unit, int64_t hidden)
     return hidden - unit < LANES ? hidden - unit : LANES;
 }
 
-/* One column of a panel: unit by unit a row of `matrix` (rows, depth); zero from `units` on. */
-static void NAME(pack_column)(
-    REAL *panel, int column, int columns, const REAL *matrix, int64_t units, int64_t depth)
+/* One column of a panel: unit by unit a row of `matrix` (rows, size); zero from `units` on. */
+static void NAME(pack_column)(const Forward *of, REAL *panel, int column, int columns,
+                              const REAL *matrix, int64_t units, int64_t size)
 {
+    const int pairs = PAIRED && of->bfloat16;
+    const int64_t depth = NAME(depth_of)(of, size);
     for (int64_t k = 0; k < depth; k++)
-        for (int lane = 0; lane < LANES; lane++)
-            panel[(k * columns + column) * LANES + lane] = lane < units ? matrix[lane * depth + k] : 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            const REAL *row = matrix + lane * size;
+            REAL *to = panel + (k * columns + column) * LANES + lane;
+            if (lane >= units)
+                *to = 0;
+            else if (pairs)
+                *to = NAME(pair)(row[2 * k], 2 * k + 1 < size ? row[2 * k + 1] : 0);
+            else
+                *to = row[k];
+        }
 }

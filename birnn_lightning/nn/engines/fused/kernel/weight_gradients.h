@@ -91,13 +91,13 @@ static void NAME(state_weight_gradient)(const NAME(BackwardTask) *task)
 static void NAME(input_gradient)(const NAME(BackwardTask) *task)
 {
     const Forward *of = task->of;
-    const int64_t size = of->input_size, hidden = of->hidden_size;
+    const int64_t size = of->input_size, depth = NAME(depth_of)(of, of->hidden_size);
     const int gates = GATES[of->cell];
     const int64_t vectors = vectors_of(size, LANES);
     for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(vectors); panel++) {
         const int columns = NAME(panel_columns)(vectors, panel);
-        const int64_t from = panel * COLUMNS * LANES, step = hidden * columns * LANES;
-        const REAL *weights = task->input_weights + from * gates * hidden;
+        const int64_t from = panel * COLUMNS * LANES, step = depth * columns * LANES;
+        const REAL *weights = task->input_weights + from * gates * depth;
         for (int64_t first = 0; first < task->count; first += MAX_TASK_ROWS) {
             const int64_t rest = task->count - first;
             const int64_t rows = rest < MAX_TASK_ROWS ? rest : MAX_TASK_ROWS;
@@ -106,8 +106,9 @@ static void NAME(input_gradient)(const NAME(BackwardTask) *task)
             for (int block = 0; block < gates; block++) {
                 const REAL *a[MAX_TASK_ROWS];
                 for (int64_t row = 0; row < rows; row++)
-                    a[row] = task->gates + (first + row) * task->width + block * task->padded;
-                NAME(add_product)(0, rows, 0, columns, sums, a, weights + block * step, hidden);
+                    a[row] = NAME(gates_of)(task, first + row, block);
+                NAME(add_product)(PAIRED && of->bfloat16 ? PAIRS : PLAIN, rows, 0, columns, sums, a,
+                                  weights + block * step, depth);
             }
             for (int64_t row = 0; row < rows; row++) {
                 REAL *to = (REAL *)task->to->inputs + task->place[first + row] * size + from;
