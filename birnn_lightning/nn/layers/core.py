@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.activations import ACTIVATIONS
+from birnn_lightning.nn.engines.fused.embedding import embedding
 from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, merge_masks
@@ -79,8 +80,9 @@ class Embedding(Layer):
         if self.mask_zero:
             mask = merge_masks(mask, tokens != 0) if self.keeps_entering else tokens != 0
         try:
-            values = functional.embedding(tokens, self.weight, sparse=self.sparse_gradients)
-            return Masked(values, mask)
+            if self.sparse_gradients:
+                return Masked(functional.embedding(tokens, self.weight, sparse=True), mask)
+            return Masked(embedding(tokens, self.weight), mask)
         except IndexError:
             raise ValueError(
                 f"tokens must be between 0 and {len(self.weight) - 1} (vocab_size - 1); got "

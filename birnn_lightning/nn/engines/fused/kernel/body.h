@@ -10,6 +10,7 @@
 #include "weight_gradients.h"
 #include "backward.h"
 #include "tasks.h"
+#include "embedding.h"
 #undef LANES
 #undef Vector
 #undef Mask

@@ -1,0 +1,71 @@
+"""An embedding whose gradient takes one pass over its rows and one over its tokens."""
+
+from ctypes import c_int64, c_void_p
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from birnn_lightning.nn.engines.fused.calls import PRECISIONS
+from birnn_lightning.nn.engines.fused.compilation import load_library, obstacle
+from birnn_lightning.nn.engines.fused.steps import thread_count
+
+
+def embedding(tokens: Tensor, weight: Tensor) -> Tensor:
+    """As torch's function of this name, its gradient to the bit too.
+
+    The gradient is the kernel's on a CPU, where there is one. torch's sums token by token through
+    general code, on one thread for a row.
+
+    Args:
+        tokens: int64 of any shape.
+        weight: ``(rows, features)``.
+
+    Raises:
+        IndexError: a token has no row.
+    """
+    trained = weight.requires_grad and torch.is_grad_enabled()
+    if trained and tokens.dtype == torch.int64 and _has_kernel(weight):
+        return Lookup.apply(tokens, weight)  # type: ignore[no-any-return]
+    return functional.embedding(tokens, weight)
+
+
+def _has_kernel(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype in PRECISIONS and obstacle() is None
+
+
+class Lookup(torch.autograd.Function):
+    """``apply(tokens, weight)``: rows of the weight."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, weight: Tensor) -> Tensor:
+        """Keeps the tokens."""
+        ctx.save_for_backward(tokens)
+        ctx.rows = len(weight)
+        return functional.embedding(tokens, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+        """The gradient of the weight; torch's where a derivative of it is wanted."""
+        (tokens,), (gradient,) = ctx.saved_tensors, gradients
+        if torch.is_grad_enabled():
+            dense = torch.ops.aten.embedding_dense_backward
+            return None, dense(gradient, tokens, ctx.rows, -1, False)
+        return None, sum_by_row(tokens, gradient, ctx.rows)
+
+
+def sum_by_row(tokens: Tensor, gradient: Tensor, rows: int) -> Tensor:
+    """``(rows, feature)``: the sums of the gradients ``(..., feature)`` of the tokens ``(...)``."""
+    tokens, gradient = tokens.contiguous(), gradient.contiguous()
+    size = gradient.shape[-1]
+    sums = gradient.new_empty(rows, size)
+    function = getattr(load_library(), f"birnn_embedding_gradient_{PRECISIONS[gradient.dtype]}")
+    function(
+        c_int64(rows),
+        c_int64(size),
+        c_int64(tokens.numel()),
+        *(c_void_p(one.data_ptr()) for one in (tokens, gradient, sums)),
+        c_int64(thread_count()),
+    )
+    return sums
