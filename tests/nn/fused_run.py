@@ -17,7 +17,7 @@ from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import MASKS
 from tests.nn.test_engines import pair, results, to_float32
-from tests.nn.test_fused import dropping, large_batch
+from tests.nn.test_fused import WIDE, dropping, large_batch, wide_batch
 
 CELLS: list[dict[str, Any]] = [
     {"cell": "rnn", "activation": "elu"},
@@ -36,7 +36,7 @@ def compare() -> int:
             features = torch.rand(2, 7, 3, dtype=torch.float64)
             cases = [(layers, features, None)]
             cases += [(dropping(layers, True, True), features, mask) for mask in MASKS.values()]
-            cases += [large_batch(fields, 67, 11)]
+            cases += [large_batch(fields, 67, 11), wide_batch(fields, WIDE)]
             for arguments in cases:
                 theirs = results("scan", *arguments)
                 assert_near(results("fused", *arguments), theirs, 1e-12)

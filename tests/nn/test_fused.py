@@ -32,6 +32,8 @@ needs_a_compiler = pytest.mark.skipif(
 pytestmark = needs_a_compiler
 SMALL, WHOLE, MIXED = 5, 16, 37
 """Hidden sizes: less than a vector, whole ones, and whole ones with a rest."""
+WIDE = 1601
+"""Features of `wide_batch`: 96 KiB of weights a gate and vector, for 3 rows."""
 CELLS = [
     pytest.param({"cell": "rnn"}, id="rnn"),
     pytest.param({"cell": "lstm"}, id="lstm"),
@@ -83,17 +85,28 @@ def test_equals_scan_at_any_size(fields: dict, use_bias: bool, hidden_size: int)
     assert_equals_scan(pair(sized), features(), MASKS["interior"])
 
 
+def wide_batch(fields: dict, size: int) -> tuple[Layers, Tensor, Tensor]:
+    """So large input weights, by row, that the products of several steps are made at once."""
+    layers, _, mask = large_batch(fields, 3, 43)
+    layers = [
+        one._replace(
+            weights=one.weights._replace(
+                weight_ih=uniform(len(one.weights.weight_ih), size, seed=51 + index) / 10
+            )
+        )
+        for index, one in enumerate(layers)
+    ]
+    return layers, uniform(3, 43, size, seed=53), mask
+
+
 @pytest.mark.parametrize("state", [False, True], ids=["plain", "state dropped"])
-@pytest.mark.parametrize("mask", EVERY_MASK)
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("fields", CELLS)
-def test_large_input_weights_are_one_product_beforehand(
-    fields: dict, mask: Tensor | None, state: bool, monkeypatch: pytest.MonkeyPatch
+def test_input_products_of_several_steps_are_made_at_once(
+    fields: dict, masked: bool, state: bool
 ) -> None:
-    layers = dropping(pair(spec(**fields)), False, state)
-    monkeypatch.setattr(fused, "LARGEST_WEIGHTS", layers[0].weights.weight_ih.nbytes - 1)
-    with mock.patch.object(fused, "project", wraps=fused.project) as project:
-        assert_equals_scan(layers, features(), mask)
-    assert project.called
+    layers, inputs, mask = wide_batch(fields, WIDE)
+    assert_equals_scan(dropping(layers, False, state), inputs, mask if masked else None)
 
 
 @pytest.mark.parametrize("arrange", ARRANGEMENTS)

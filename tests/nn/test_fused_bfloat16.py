@@ -9,7 +9,17 @@ from birnn_lightning.nn.engines import ENGINES, fused
 from birnn_lightning.nn.engines.fused import compilation
 from tests.nn.samples import EVERY_MASK, MASKS, features
 from tests.nn.test_engines import Layers, largest_difference, pair, results, to_float32
-from tests.nn.test_fused import CELLS, MIXED, SMALL, WHOLE, dropping, large_batch, spec
+from tests.nn.test_fused import (
+    CELLS,
+    MIXED,
+    SMALL,
+    WHOLE,
+    WIDE,
+    dropping,
+    large_batch,
+    spec,
+    wide_batch,
+)
 
 pytestmark = pytest.mark.skipif(
     compilation.obstacle() is not None or not fused.multiplies_bfloat16(),
@@ -70,9 +80,12 @@ def test_equals_scan_with_rounded_factors(
         assert (one - other).abs().max() <= 8 * ROUNDING * scale
 
 
+@pytest.mark.parametrize("wide", [False, True], ids=["large", "wide"])
 @pytest.mark.parametrize("fields", CELLS)
-def test_equals_scan_in_a_large_batch(fields: dict, scan_rounds_the_state: None) -> None:
-    layers, inputs, mask = large_batch(fields, 67, 11)
+@pytest.mark.usefixtures("scan_rounds_the_state")
+def test_equals_scan_in_a_large_batch(fields: dict, wide: bool) -> None:
+    batch = wide_batch(fields, WIDE) if wide else large_batch(fields, 67, 11)
+    layers, inputs, mask = batch
     layers = rounded_weights(layers)
     ours = in_bfloat16(layers, rounded(inputs), mask)
     theirs = results("scan", layers, rounded(inputs).detach(), mask)

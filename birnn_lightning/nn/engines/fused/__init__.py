@@ -18,10 +18,6 @@ from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
 from birnn_lightning.nn.specs import STATES, Recurrent
 
-LARGEST_WEIGHTS = 1 << 20
-"""Bytes of input weights that the kernel multiplies with at each step; what is larger does not stay
-in a core's cache, and is one product of all steps beforehand."""
-
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernel cannot run a spec, or None where it can."""
@@ -106,7 +102,7 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
         dropped = dropped.to(dtype)
         if dropped.shape[1] == 1:
             inputs, dropped = values * dropped, None
-    if dropped is not None or weight_ih.nbytes > LARGEST_WEIGHTS:
+    if dropped is not None:
         padded = padded_size(spec.hidden_size, dtype)
         projected = project(spec, inputs, weight_ih, dropped, steps, padded)
         inputs = weight_ih = None

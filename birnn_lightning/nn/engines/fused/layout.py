@@ -43,24 +43,24 @@ def project(
     spec: Recurrent,
     inputs: Tensor,
     weight: Tensor,
-    factor: Tensor | None,
+    factor: Tensor,
     steps: Steps,
     padded: int,
 ) -> Tensor:
-    """``x W`` of all tokens at once, ``(tokens, gate * padded)``.
+    """``x W`` of all tokens at once where each gate sees inputs of its own.
 
     Args:
         spec: the cell.
         inputs: ``(batch, time, feature)``.
         weight: ``(gate * hidden, feature)``.
-        factor: dropout factors ``(batch, gate, feature)`` where each gate sees inputs of its own.
+        factor: dropout factors ``(batch, gate, feature)``.
         steps: which steps are tokens.
         padded: units of a block.
+
+    Returns:
+        ``(tokens, gate * padded)``.
     """
-    whole = to_blocks(spec, weight, padded)
-    if factor is None:
-        return linear(steps.gather(inputs), whole)
-    blocks = whole.chunk(len(block_gates(spec)))
+    blocks = to_blocks(spec, weight, padded).chunk(len(block_gates(spec)))
     return torch.cat(
         [
             linear(steps.gather(inputs * factor[:, None, gate]), block)

@@ -1,26 +1,36 @@
 /* One direction forward, for a share of the rows: step by step, panel by panel. */
 
+/* Adds the product of inputs at `rows` places. */
+INLINE void NAME(multiply_inputs)(const NAME(Task) *task, const int64_t *place, int64_t rows,
+                                  int columns, ROW_SUMS *sums, const REAL *weights)
+{
+    const Forward *of = task->of;
+    const int pairs = PAIRED && of->bfloat16;
+    const REAL *a[MAX_TASK_ROWS];
+    for (int64_t row = 0; row < rows; row++)
+        a[row] = pairs ? task->input_pairs + row * NAME(paired_width)(of->input_size)
+                       : (const REAL *)of->inputs + place[row] * of->input_stride;
+    NAME(add_product)(pairs ? PAIRS : PLAIN, rows, 0, columns, sums, a, weights,
+                      NAME(depth_of)(of, of->input_size));
+}
+
 /* Adds what the inputs give: the product, or the product that was made before. */
 INLINE void NAME(add_inputs)(const NAME(Task) *task, int64_t rows, int columns, ROW_SUMS *sums,
                              const REAL *weights, int64_t block_stride, int64_t unit)
 {
     const Forward *of = task->of;
-    if (of->projected) {
-        for (int64_t row = 0; row < rows; row++) {
-            const REAL *from = (const REAL *)of->projected;
-            from += task->token[row] * GATES[of->cell] * task->padded + unit;
-            for (int column = 0; column < columns; column++)
-                sums[row][column] += NAME(load)(from + column * block_stride);
-        }
+    const int64_t width = GATES[of->cell] * task->padded;
+    if (!of->projected && !task->ahead) {
+        NAME(multiply_inputs)(task, task->place, rows, columns, sums, weights);
         return;
     }
-    const int pairs = PAIRED && of->bfloat16;
-    const REAL *a[MAX_TASK_ROWS];
-    for (int64_t row = 0; row < rows; row++)
-        a[row] = pairs ? task->input_pairs + row * NAME(paired_width)(of->input_size)
-                       : (const REAL *)of->inputs + task->place[row] * of->input_stride;
-    NAME(add_product)(pairs ? PAIRS : PLAIN, rows, 0, columns, sums, a, weights,
-                      NAME(depth_of)(of, of->input_size));
+    for (int64_t row = 0; row < rows; row++) {
+        const REAL *from = of->projected
+                               ? (const REAL *)of->projected + task->token[row] * width
+                               : task->ahead + (task->ahead_entry + row) * width;
+        for (int column = 0; column < columns; column++)
+            sums[row][column] += NAME(load)(from + unit + column * block_stride);
+    }
 }
 
 /* Adds the product with rows of `state`, each `stride` long, or with their pairs. */
@@ -125,12 +135,45 @@ static void NAME(pair_state)(NAME(Task) *task, const REAL *state, int64_t active
                       task->state_pairs + index * NAME(paired_width)(hidden));
 }
 
-static void NAME(pair_inputs)(NAME(Task) *task, int64_t active)
+static void NAME(pair_inputs)(NAME(Task) *task, const int64_t *place, int64_t rows)
 {
     const Forward *of = task->of;
-    for (int64_t index = 0; of->inputs && index < active; index++)
-        NAME(pair_up)((const REAL *)of->inputs + task->place[index] * of->input_stride, of->input_size,
+    for (int64_t index = 0; of->inputs && index < rows; index++)
+        NAME(pair_up)((const REAL *)of->inputs + place[index] * of->input_stride, of->input_size,
                       task->input_pairs + index * NAME(paired_width)(of->input_size));
+}
+
+/* The input products of as many whole steps from `step` on as fit, panel by panel: weights are read once
+   for all of them. */
+static void NAME(multiply_ahead)(NAME(Task) *task, int64_t step, int64_t active)
+{
+    const Batch *batch = task->batch;
+    const Forward *of = task->of;
+    const NAME(Packed) *packed = task->packed;
+    const int gates = GATES[of->cell];
+    const int64_t depth = NAME(depth_of)(of, of->input_size), width = gates * task->padded;
+    int64_t place[MAX_TASK_ROWS], count = 0;
+    for (;; step++) {
+        while (active && row_length(batch, task->row[active - 1]) <= step) active--;
+        if (!active || count + active > MAX_TASK_ROWS) break;
+        for (int64_t index = 0; index < active; index++)
+            place[count++] = place_of(batch, token_at(batch, task->row[index], step, of->reverse));
+    }
+    task->ahead_entry = 0;
+    task->ahead_count = count;
+    if (PAIRED && of->bfloat16) NAME(pair_inputs)(task, place, count);
+    const int64_t panels = of->cell == RNN ? NAME(panels_of_one_gate)(packed->units) : packed->units;
+    for (int64_t panel = 0; panel < panels; panel++) {
+        const int columns = of->cell == RNN ? NAME(panel_columns)(packed->units, panel) : gates;
+        const int64_t unit = panel * LANES * (of->cell == RNN ? COLUMNS : 1);
+        const int64_t stride = of->cell == RNN ? LANES : task->padded;
+        ROW_SUMS sums[MAX_TASK_ROWS];
+        memset(sums, 0, count * sizeof(ROW_SUMS));
+        NAME(multiply_inputs)(task, place, count, columns, sums, packed->inputs + unit * gates * depth);
+        for (int64_t entry = 0; entry < count; entry++)
+            for (int column = 0; column < columns; column++)
+                NAME(store)(task->ahead + entry * width + unit + column * stride, sums[entry][column]);
+    }
 }
 
 /* Asks for what the next step will use of a place. */
@@ -161,9 +204,11 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
         }
         if (of->factor) NAME(drop_state)(task, active);
         if (PAIRED && of->bfloat16) {
-            NAME(pair_inputs)(task, active);
+            if (!task->ahead) NAME(pair_inputs)(task, task->place, active);
             NAME(pair_state)(task, task->h, active);
         }
+        if (task->ahead && task->ahead_entry == task->ahead_count)
+            NAME(multiply_ahead)(task, step, active);
         if (cell == RNN) {
             for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
                 NAME(one_gate_step)(cell, task, active, panel);
@@ -176,6 +221,7 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
                 for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
                     NAME(one_gate_step)(cell, task, active, panel);
         }
+        task->ahead_entry += active;
         REAL *old = task->h;
         task->h = task->next;
         task->next = old;
@@ -188,6 +234,26 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
                        hidden * sizeof(REAL));
         }
     }
+}
+
+/* Whether the input products of several steps are one: where a step has so few rows that reading the weights
+   would take longer than multiplying with them. */
+INLINE int NAME(goes_ahead)(const Forward *of, int64_t rows, int64_t padded)
+{
+    const int64_t bytes = GATES[of->cell] * padded * NAME(depth_of)(of, of->input_size) * sizeof(REAL);
+    return of->inputs && 2 * rows <= MAX_TASK_ROWS && bytes > rows * AHEAD_BYTES;
+}
+
+/* Numbers of REAL that `forward_task` needs for a share of `rows`, or of one less. */
+static int64_t NAME(forward_workspace)(const Forward *of, int64_t rows, int64_t padded)
+{
+    const int64_t ahead = NAME(goes_ahead)(of, rows - 1, padded) ? MAX_TASK_ROWS : 0;
+    int64_t size = 6 * rows * padded + ahead * GATES[of->cell] * padded;
+    if (of->factor) size += rows * STATE_GATE_COUNT[of->cell] * padded;
+    if (PAIRED && of->bfloat16)
+        size += rows * NAME(paired_width)(of->hidden_size) +
+                larger_of(rows, ahead) * NAME(paired_width)(of->input_size);
+    return size;
 }
 
 /* Runs a share of the rows. `workspace` is as large as `forward_workspace` says. */
@@ -208,6 +274,9 @@ static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME
     task.dropped = task.candidate + size;
     task.state_pairs = task.dropped; /* which is not used together with it */
     task.input_pairs = task.state_pairs + task.rows * NAME(paired_width)(hidden);
+    if (NAME(goes_ahead)(of, task.rows, padded))
+        task.ahead = workspace + NAME(forward_workspace)(of, task.rows, padded) -
+                     MAX_TASK_ROWS * GATES[of->cell] * padded;
     memset(workspace, 0, 3 * size * sizeof(REAL));
     for (int64_t index = 0; index < task.rows; index++) {
         const int64_t row = share_row(batch, share, index);
@@ -233,12 +302,4 @@ static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME
     case GRU_RESET_AFTER: NAME(forward_steps)(GRU_RESET_AFTER, &task); break;
     default: NAME(forward_steps)(GRU_RESET_BEFORE, &task); break;
     }
-}
-
-/* Numbers of REAL that `forward_task` needs for a share of `rows`. */
-static int64_t NAME(forward_workspace)(const Forward *of, int64_t rows, int64_t padded)
-{
-    const int64_t pairs = NAME(paired_width)(of->hidden_size) + NAME(paired_width)(of->input_size);
-    const int64_t dropped = of->factor ? STATE_GATE_COUNT[of->cell] * padded : 0;
-    return rows * (6 * padded + (PAIRED && of->bfloat16 ? pairs : dropped));
 }

@@ -11,6 +11,8 @@ typedef struct {
     REAL *reset, *update;    /* reset_before: the state that the candidate sees, and z */
     REAL *candidate;         /* reset_before: what the inputs give to n */
     REAL *input_pairs, *state_pairs; /* of bfloat16: what the products multiply with, row by row */
+    REAL *ahead;             /* (MAX_TASK_ROWS, gates, padded): input products of whole steps, or NULL */
+    int64_t ahead_entry, ahead_count; /* of `ahead`: the first of this step, and how many there are */
 } NAME(Task);
 
 INLINE REAL *NAME(saved_at)(const NAME(Task) *task, int64_t index, int64_t unit)

@@ -41,6 +41,8 @@
 enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256 };
 /* So much of a panel is used for all rows while it is in the nearest cache. */
 enum { DEPTH = 64 };
+/* Larger input weights, by row, are read once for several steps: see `goes_ahead`. */
+enum { AHEAD_BYTES = 32768 };
 /* What the factors of a product are: see `multiply`. */
 enum { PLAIN, BY_COLUMN, PAIRS, KINDS };
 
