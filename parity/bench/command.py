@@ -42,8 +42,8 @@ def run_bench(options: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         if options.text:
             text = str(Path(folder) / "reviews.npz")
-            count = encode_texts(options.text, found[0].vocabulary, text)
-            found = with_text(found, text, count)
+            counts = encode_texts(options.text, options.test_text, found[0].vocabulary, text)
+            found = with_text(found, text, *counts)
 
         def start(name: str):
             return start_peer(

@@ -28,6 +28,7 @@ class Configuration:
         embedding: features of a token's vector.
         layers: bidirectional layers.
         text: a file of encoded reviews for the epoch; empty for synthetic ones.
+        test_reviews: how many others of that file are predicted after the last epoch.
     """
 
     cell: str
@@ -42,6 +43,7 @@ class Configuration:
     embedding: int = 128
     layers: int = 2
     text: str = ""
+    test_reviews: int = 0
 
     @property
     def masked(self) -> bool:

@@ -23,6 +23,7 @@ class Outcome:
         values: what the first repetition computed.
         peak: largest resident memory in bytes.
         rise: the part of it that came since before the model was built.
+        accuracy: share of the test reviews that it classifies right after its last epoch.
         failure: why there is no result, or not a whole one; empty where there is.
     """
 
@@ -37,6 +38,7 @@ class Outcome:
     values: list[float] = field(default_factory=list)
     peak: int = 0
     rise: int = 0
+    accuracy: float | None = None
     failure: str = ""
 
 

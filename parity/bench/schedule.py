@@ -181,6 +181,10 @@ class Schedule:
             self._note_idleness(outcome.peer, answer)
 
     def _release(self, outcome: Outcome) -> None:
+        tests = outcome.peer != GEMM and outcome.configuration.test_reviews
+        if tests and not outcome.failure:
+            tested = self._ask(outcome, do="test")
+            outcome.accuracy = tested["accuracy"] if tested else None
         answer = None if outcome.failure else self._ask(outcome, do="release")
         if answer is not None:
             outcome.peak, outcome.rise = answer["peak"], answer["rise"]

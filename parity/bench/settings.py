@@ -81,6 +81,11 @@ def add_command(commands: Any, default_threads: int) -> None:
         "--text", metavar="FILE", help="real reviews for the epoch: a file with label and text"
     )
     bench.add_argument(
+        "--test-text",
+        metavar="FILE",
+        help="other reviews, to tell each peer's accuracy after its last epoch",
+    )
+    bench.add_argument(
         "--seconds",
         type=number,
         metavar="N",
@@ -223,11 +228,18 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("an epoch of reviews has no interior masks. Use --masks ragged,left.")
     if options.text and not epoch and (options.workloads or options.quick or options.cliffs):
         raise ValueError("--text is for the epoch. Add --workloads epoch, or leave it out.")
+    if options.test_text and not options.text:
+        raise ValueError("--test-text needs --text, the reviews to learn from.")
     for path in (options.json, options.html, options.markdown):
         if path is not None and Path(path).is_dir():
             raise ValueError(f"a report must go to a file; {path} is a folder.")
 
 
-def with_text(found: Sequence[Configuration], text: str, count: int) -> list[Configuration]:
-    """The same configurations with epochs over a file of so many encoded reviews."""
-    return [replace(one, text=text, reviews=min(one.reviews, count)) for one in found]
+def with_text(
+    found: Sequence[Configuration], text: str, count: int, tests: int
+) -> list[Configuration]:
+    """The same configurations with epochs over a file of so many encoded reviews, and tests."""
+    return [
+        replace(one, text=text, reviews=min(one.reviews, count), test_reviews=tests)
+        for one in found
+    ]

@@ -22,6 +22,7 @@ class Worker:
 
     ``{"do": "build", "configuration": {...}}``: parameters, note and seconds, or ``cannot``.
     ``{"do": "run"}``: wall and processor seconds of one repetition, and what it computed.
+    ``{"do": "test"}``: after epochs, the accuracy on other reviews.
     ``{"do": "release"}``: peak and rise of memory since before the model was built.
 
     With ``"plain": true``, `build` and `run` mean a second model, which is not released.
@@ -65,6 +66,10 @@ class Worker:
             "cpu": time.process_time() - worked,
             "values": values,
         }
+
+    def test(self) -> dict[str, Any]:
+        """Predicts the test reviews."""
+        return {"accuracy": self._peers[False].accuracy()}
 
     def release(self) -> dict[str, Any]:
         """Drops the model."""

@@ -9,7 +9,7 @@ from birnn_lightning.nn.specs import ModelSpec
 from parity.bench.configuration import Configuration
 from parity.bench.lengths import batch_labels, batch_tokens
 from parity.bench.peers.interface import Place
-from parity.bench.reviews import reviews_of
+from parity.bench.reviews import Reviews, accuracy, pads_front, reviews_of
 from parity.keras_model import float64_kept, keras, write_variables
 from parity.keras_twin import build_keras_model
 from parity.layout import rows
@@ -20,10 +20,13 @@ class KerasPeer:
 
     note = ""
 
-    def __init__(self, model: keras.Model, workload: Callable[[], Any], float64: bool) -> None:
-        """Takes the compiled model and what one repetition calls."""
+    def __init__(self, model: keras.Model, configuration: Configuration, trims: bool) -> None:
+        """Takes the compiled model, and whether batches may differ in length."""
+        workload = {"train": training, "infer": inference, "epoch": epoch}[configuration.workload]
+        self._model, self._configuration, self._trims = model, configuration, trims
         self.parameters = sum(int(np.prod(one.shape)) for one in model.trainable_variables)
-        self._workload, self._float64 = workload, float64
+        self._workload = workload(model, configuration, trims)
+        self._float64 = configuration.dtype == "float64"
 
     def run(self) -> list[float]:
         """One repetition."""
@@ -31,6 +34,14 @@ class KerasPeer:
             return self._workload()
         with float64_kept():
             return self._workload()
+
+    def accuracy(self) -> float:
+        """Of the test reviews."""
+
+        def predict(tokens: np.ndarray) -> np.ndarray:
+            return np.asarray(self._model.predict_on_batch(tokens))[:, 0]
+
+        return accuracy(self._configuration, predict, self._trims)
 
 
 def build(
@@ -50,34 +61,68 @@ def build(
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy", jit_compile=compiled
     )
-    workload = {"train": training, "infer": inference, "epoch": epoch}[configuration.workload]
-    return KerasPeer(model, workload(model, configuration), configuration.dtype == "float64")
+    # Where a graph is compiled for one shape, another length would compile it anew.
+    return KerasPeer(model, configuration, trims=not jit)
 
 
-def training(model: keras.Model, configuration: Configuration) -> Callable[[], list[float]]:
+def training(
+    model: keras.Model, configuration: Configuration, trims: bool
+) -> Callable[[], list[float]]:
     """A whole step on one batch."""
     tokens = batch_tokens(configuration)
     labels = batch_labels(configuration)[:, None].astype(configuration.dtype)
     return lambda: [float(model.train_on_batch(tokens, labels))]
 
 
-def inference(model: keras.Model, configuration: Configuration) -> Callable[[], list[float]]:
+def inference(
+    model: keras.Model, configuration: Configuration, trims: bool
+) -> Callable[[], list[float]]:
     """The probabilities of one batch."""
     tokens = batch_tokens(configuration)
     return lambda: np.asarray(model.predict_on_batch(tokens))[:, 0].tolist()
 
 
-def epoch(model: keras.Model, configuration: Configuration) -> Callable[[], list[float]]:
-    """All reviews once, padded to one length beforehand."""
-    reviews = reviews_of(configuration)
-    tokens = reviews.padded(configuration.time, front=configuration.mask != "ragged")
-    labels = reviews.labels[:, None].astype(configuration.dtype)
-    quiet: Any = 0  # which Keras annotates as str
+class ReviewBatches(keras.utils.PyDataset):
+    """Batches in a new order every epoch, each as long as its longest review."""
+
+    def __init__(self, reviews: Reviews, batch: int, dtype: str) -> None:
+        """Draws the first order."""
+        super().__init__()
+        self._reviews, self._batch, self._dtype = reviews, batch, dtype
+        self.on_epoch_end()
+
+    def on_epoch_end(self) -> None:
+        """Draws the next order."""
+        self._order = np.random.permutation(len(self._reviews.tokens))
+
+    def __len__(self) -> int:
+        """How many batches there are, the last one perhaps smaller."""
+        return -(-len(self._order) // self._batch)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens and labels of a batch."""
+        part = self._reviews.take(self._order[index * self._batch :][: self._batch])
+        return part.padded(part.longest, front=False), part.labels[:, None].astype(self._dtype)
+
+
+def epoch(
+    model: keras.Model, configuration: Configuration, trims: bool
+) -> Callable[[], list[float]]:
+    """All reviews once, padded to one length beforehand, or batch by batch."""
+    reviews, front = reviews_of(configuration), pads_front(configuration)
+    arguments: dict[str, Any] = {"verbose": 0}  # which Keras annotates as str
+    if trims and not front:
+        arguments["x"] = ReviewBatches(reviews, configuration.batch, configuration.dtype)
+    else:
+        arguments |= {
+            "x": reviews.padded(configuration.time, front),
+            "y": reviews.labels[:, None].astype(configuration.dtype),
+            "batch_size": configuration.batch,
+            "shuffle": True,
+        }
 
     def one_epoch() -> list[float]:
-        history = model.fit(
-            tokens, labels, batch_size=configuration.batch, shuffle=True, verbose=quiet
-        )
+        history = model.fit(**arguments)
         return [float(history.history["loss"][-1])]
 
     return one_epoch

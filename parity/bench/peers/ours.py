@@ -18,7 +18,7 @@ from birnn_lightning.nn.specs import ModelSpec
 from parity.bench.configuration import Configuration
 from parity.bench.lengths import batch_labels, batch_tokens
 from parity.bench.peers.interface import CannotRunError, Peer, Place
-from parity.bench.reviews import Reviews, reviews_of
+from parity.bench.reviews import Reviews, accuracy, pads_front, reviews_of
 from parity.convert import load_torch_arrays
 
 
@@ -124,6 +124,7 @@ class Epoch(OurPeer):
         silence_advertisements()
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", message="You defined a `validation_step`")
+        self._configuration = configuration
         self._accelerator, self._folder = place.device, place.folder
         self._loader = build_loader_of(configuration)
 
@@ -142,11 +143,16 @@ class Epoch(OurPeer):
         trainer.fit(self.classifier, self._loader)
         return [float(trainer.callback_metrics["train_loss_epoch"])]
 
+    def accuracy(self) -> float:
+        """Of the test reviews."""
+        predict = self.classifier.predict
+        return accuracy(self._configuration, lambda tokens: predict(tokens)[:, 0], trims=True)
+
 
 def build_loader_of(configuration: Configuration) -> ResumableLoader:
     """Batches of similar length, or all padded to the full time where nothing is masked."""
     reviews = reviews_of(configuration)
-    padding: Side = "post" if configuration.mask == "ragged" else "pre"
+    padding: Side = "pre" if pads_front(configuration) else "post"
     length = None if configuration.masked else configuration.time
     lengths = [len(review) for review in reviews.tokens]
     sampler = LengthBucketSampler(lengths, configuration.batch, bucket=configuration.masked)

@@ -12,7 +12,7 @@ from birnn_lightning.nn.specs import ModelSpec
 from parity.bench.configuration import PLAIN, Configuration
 from parity.bench.lengths import batch_labels, batch_tokens
 from parity.bench.peers.interface import CannotRunError, Peer, Place
-from parity.bench.reviews import reviews_of
+from parity.bench.reviews import accuracy, pads_front, reviews_of
 
 STACKS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -182,11 +182,12 @@ class Epoch(TorchPeer):
         """Pads all reviews once."""
         super().__init__(model, configuration, device, fused)
         reviews = reviews_of(configuration)
-        padded = reviews.padded(configuration.time, front=configuration.mask != "ragged")
+        padded = reviews.padded(configuration.time, pads_front(configuration))
+        self._configuration = configuration
         self._tokens = torch.from_numpy(padded)
         self._labels = torch.from_numpy(reviews.labels).to(self.dtype)
         self._batch = configuration.batch
-        self._cuts = configuration.mask == "ragged"
+        self._cuts = not pads_front(configuration)
         self._optimizer = self.optimizer()
 
     def run(self) -> list[float]:
@@ -199,3 +200,15 @@ class Epoch(TorchPeer):
             labels = self._labels[rows].to(self.device)
             total += len(rows) * self.step(self._optimizer, tokens.to(self.device), labels)
         return [total / len(self._tokens)]
+
+    def accuracy(self) -> float:
+        """Of the test reviews."""
+
+        @torch.inference_mode()
+        def predict(tokens: np.ndarray) -> np.ndarray:
+            return torch.sigmoid(self.model(torch.from_numpy(tokens).to(self.device))).cpu().numpy()
+
+        self.model.eval()
+        found = accuracy(self._configuration, predict, trims=True)
+        self.model.train()
+        return found

@@ -59,6 +59,7 @@ def document(measured: Measured) -> dict[str, Any]:
                     "parameters": one.parameters,
                     "peak_bytes": one.peak,
                     "rise_bytes": one.rise,
+                    "accuracy": one.accuracy,
                     "note": one.note,
                     "failure": one.failure,
                     "differs": differing.get(one.peer, ""),

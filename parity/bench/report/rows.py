@@ -89,6 +89,7 @@ def milliseconds(seconds: float | None) -> str:
 def remarks(measured: Measured) -> list[str]:
     """What the tables cannot say: who is missing, failed, differs, or disturbed the others."""
     found = [f"{name}: not measured: {reason}." for name, reason in measured.missing.items()]
+    found += filter(None, map(_accuracies, measured.by_configuration()))
     reasons: dict[tuple[str, str], list[str]] = {}
     for configuration, outcomes in measured.by_configuration():
         for name, reason in disagreements(outcomes).items():
@@ -104,6 +105,19 @@ def remarks(measured: Measured) -> list[str]:
         if share > IDLE_ALLOWED
     ]
     return found
+
+
+def _accuracies(group: tuple[Configuration, Sequence[Outcome]]) -> str:
+    """How many of the test reviews each peer classifies right; empty where none did."""
+    configuration, outcomes = group
+    texts = [f"{one.peer} {one.accuracy:.4f}" for one in outcomes if one.accuracy is not None]
+    if not texts:
+        return ""
+    epochs = max(1 + len(one.seconds) for one in outcomes)
+    return (
+        f"Accuracy in {configuration.name} on {configuration.test_reviews:,} other reviews after "
+        f"{epochs} epochs over {configuration.reviews:,}: {', '.join(texts)}."
+    )
 
 
 def sentences(measured: Measured) -> list[tuple[str, str, str]]:

@@ -1,8 +1,11 @@
 """Outcomes without a measurement, and a process without a framework."""
 
+import numpy as np
+
 from parity.bench.configuration import Configuration
 from parity.bench.process import PeerFailedError
 from parity.bench.results import Measured, Outcome
+from parity.bench.reviews import encode_texts
 
 TINY = {
     "hidden": 5,
@@ -16,6 +19,18 @@ TINY = {
 
 def tiny(cell="gru", **settings):
     return Configuration(cell=cell, **{**TINY, **settings})
+
+
+def with_test_reviews(folder, mask):
+    """An epoch over real texts, with 31 others of which a fresh model says something."""
+    generator = np.random.default_rng(1)
+    for stage in ("train", "test"):
+        texts = [" ".join(generator.choice(list("abcdefghi"), length)) for length in range(1, 32)]
+        lines = [f"{'np'[index % 2]}\t{text}\n" for index, text in enumerate(texts)]
+        (folder / f"{stage}.tsv").write_text("label\ttext\n" + "".join(lines))
+    target = str(folder / "reviews.npz")
+    encode_texts(str(folder / "train.tsv"), str(folder / "test.tsv"), 29, target)
+    return tiny(workload="epoch", mask=mask, time=19, text=target, reviews=31, test_reviews=31)
 
 
 def outcome(peer, *seconds, configuration=None, **facts):
@@ -53,6 +68,8 @@ class FakeProcess:
             if self.cannot:
                 return {"cannot": self.cannot}
             return {"parameters": 17, "note": f"{self.name} runs.", "seconds": 0.25}
+        if do == "test":
+            return {"accuracy": 0.75}
         if do == "release":
             return {"peak": 7 << 20, "rise": 2 << 20}
         self.runs += 1

@@ -9,7 +9,7 @@ from birnn_lightning.module import SequenceClassifier
 from parity.bench.arithmetic import operations
 from parity.bench.lengths import batch_lengths, batch_tokens, length_at, valid_steps
 from parity.bench.models import build_spec
-from parity.bench.reviews import encode_texts, reviews_of
+from parity.bench.reviews import accuracy, encode_texts, reviews_of
 from tests.parity.bench.samples import tiny
 
 
@@ -66,12 +66,44 @@ def test_reviews_are_padded_on_either_side():
             assert (row != 0).sum() == len(review) <= 211
 
 
+def write_reviews(path, rows):
+    path.write_text("label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize(("mask", "kept"), [("left", "c d e"), ("ragged", "a b c")])
+def test_long_texts_are_cut_where_short_ones_are_padded(tmp_path, mask, kept):
+    rows = [("a b c d e", "neg"), (kept, "pos")]
+    target = str(tmp_path / "reviews.npz")
+    encode_texts(write_reviews(tmp_path / "reviews.tsv", rows), None, 29, target)
+    first, second = reviews_of(tiny(text=target, reviews=2, time=3, mask=mask)).tokens
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize("trims", [True, False])
+@pytest.mark.parametrize("mask", ["unmasked", "left", "ragged"])
+def test_accuracy_is_the_share_of_the_test_reviews(tmp_path, monkeypatch, mask, trims):
+    """A review is said to be positive where it has two words or more."""
+    train = write_reviews(tmp_path / "train.tsv", [("a b c d e f g h", "neg"), ("b", "pos")])
+    rows = [("a b", "pos"), ("c", "neg"), ("d e f", "neg"), ("g", "neg"), ("a b c d", "pos")]
+    test, target = write_reviews(tmp_path / "test.tsv", rows), str(tmp_path / "reviews.npz")
+    assert encode_texts(train, test, 29, target) == (2, 5)
+    monkeypatch.setattr("parity.bench.reviews.TEST_BATCH", 2)
+    times = []
+
+    def predict(tokens):
+        times.append(tokens.shape[1])
+        return (tokens != 0).sum(1) >= 2
+
+    configuration = tiny(text=target, reviews=2, test_reviews=5, time=7, mask=mask)
+    assert accuracy(configuration, predict, trims) == 4 / 5
+    assert times == ([1, 3, 4] if trims and mask == "ragged" else [7, 7, 7])
+
+
 def test_real_texts_are_encoded_once(tmp_path):
     rows = [("a b c", "neg"), ("c c", "pos"), ("b a c c d", "pos"), ("c", "neg")]
-    source = tmp_path / "reviews.tsv"
-    source.write_text("label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in rows))
-    target = str(tmp_path / "reviews.npz")
-    assert encode_texts(str(source), 29, target) == 4
+    source, target = write_reviews(tmp_path / "reviews.tsv", rows), str(tmp_path / "reviews.npz")
+    assert encode_texts(source, None, 29, target) == (4, 0)
     found = reviews_of(tiny(text=target, reviews=3, time=4))
     assert [len(one) for one in found.tokens] == [3, 2, 4]
     assert found.labels.tolist() == [0, 1, 1]

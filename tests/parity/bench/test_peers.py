@@ -12,7 +12,7 @@ from parity.bench.peers.ours import build_loader_of
 from parity.bench.peers.torch_nn import build as build_torch
 from parity.bench.peers.torch_nn import obstacle
 from parity.bench.statistics import AGREEMENT, difference
-from tests.parity.bench.samples import tiny
+from tests.parity.bench.samples import tiny, with_test_reviews
 
 BUILD = {"ours": build_ours, "torch_nn": build_torch}
 PLACE = Place(device="cpu", folder="")
@@ -114,6 +114,14 @@ def test_batches_of_an_epoch_are_padded_as_they_say(mask, padded):
         sides |= {"front"} if (batch.inputs[:, 0] == 0).any() else set()
         sides |= {"behind"} if (batch.inputs[:, -1] == 0).any() else set()
     assert sides == padded
+
+
+@pytest.mark.parametrize("mask", ["unmasked", "ragged", "left"])
+def test_untrained_peers_are_right_about_the_same_reviews(mask, tmp_path):
+    configuration = with_test_reviews(tmp_path, mask)
+    shares = [built(name, configuration).accuracy() for name in ("ours", "torch", "ours:scan")]
+    assert len(set(shares)) == 1
+    assert 0 < shares[0] < 1
 
 
 @pytest.mark.parametrize("name", ["ours", "torch"])

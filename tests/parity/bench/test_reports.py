@@ -120,6 +120,24 @@ def test_the_numbers_can_be_read_by_a_program(run, tmp_path):
     assert "text" not in ours["configuration"]
 
 
+def test_accuracies_stand_side_by_side(tmp_path):
+    epoch = tiny(workload="epoch", test_reviews=25_000)
+    run = measured(
+        outcome("ours", 2.0, accuracy=0.8512, configuration=epoch),
+        outcome("torch", 3.0, configuration=epoch),
+        outcome("keras-jax", 4.0, accuracy=0.85, configuration=epoch),
+    )
+    said = (
+        "Accuracy in gru 5, 7 × 3, unmasked, epoch on 25,000 other reviews after 2 epochs over 13: "
+        "ours 0.8512, keras-jax 0.8500."
+    )
+    assert said in table(run)
+    path = tmp_path / "speed.json"
+    write_reports(run, json=str(path), html=None, markdown=None)
+    found = json.loads(path.read_text())["results"]
+    assert [one["accuracy"] for one in found] == [0.8512, None, 0.85]
+
+
 def test_a_cliff_is_what_a_setting_costs_its_own_peer(cliffs, tmp_path):
     lines = table(cliffs).splitlines()
     assert lines[0] == "gru 5, 7 × 3, train"

@@ -73,6 +73,15 @@ def test_the_plain_configuration_is_built_again_after_a_crash():
     assert lab.run(tiny(variant="relu"), plain=tiny())["torch"].plain_seconds == [1.0] * 5
 
 
+def test_an_epochs_accuracy_is_asked_for_after_the_rounds():
+    lab = Lab(ours={}, torch={"fails_at": 2})
+    found = lab.run(tiny(workload="epoch", test_reviews=5))
+    assert (found["ours"].accuracy, found["torch"].accuracy) == (0.75, None)
+    assert [did for name, did in lab.log if name == "ours"][-2:] == ["test", "release"]
+    assert "test" not in [did for name, did in lab.log if name in ("torch", GEMM)]
+    assert lab.run(tiny(workload="epoch"))["ours"].accuracy is None
+
+
 def test_the_clock_and_the_repetitions_of_an_epoch_are_the_plans():
     lab = Lab(Plan(repetitions=5, epochs=2, warmups=3, seconds=100, clock="cpu"), ours={})
     assert lab.run(tiny(workload="epoch"))["ours"].seconds == [2.0] * 2

@@ -60,8 +60,8 @@ def test_engines_stand_beside_ours():
 
 
 def test_an_epoch_has_no_more_reviews_than_the_file():
-    found = with_text(configurations(parsed("--reviews", "19")), "reviews.npz", 17)
-    assert {(one.reviews, one.text) for one in found} == {(17, "reviews.npz")}
+    found = with_text(configurations(parsed("--reviews", "19")), "reviews.npz", 17, 5)
+    assert {(one.reviews, one.text, one.test_reviews) for one in found} == {(17, "reviews.npz", 5)}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,7 @@ def test_a_wrong_value_is_refused(options, said, capsys):
         (("--cliffs", "--workloads", "epoch"), "--cliffs measures train and infer."),
         (("--workloads", "epoch", "--masks", "interior"), "an epoch of reviews has no int"),
         (("--quick", "--text", "a.tsv"), "--text is for the epoch."),
+        (("--test-text", "a.tsv"), "--test-text needs --text"),
         (("--json", "."), "a report must go to a file; . is a folder."),
         (("--engines", "warp"), "--engines must be of"),
         (("--device", "cuda", "--peers", "keras-tensorflow"), "no peer can be measured (keras"),
