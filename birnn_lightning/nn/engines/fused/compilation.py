@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 logger = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent / "kernel"
@@ -59,6 +57,8 @@ class KernelUnavailable(RuntimeError):
 
 def instruction_set() -> InstructionSet:
     """The best that this processor has."""
+    import torch  # here, so that a wheel can be built where torch is not
+
     return INSTRUCTION_SETS.get(
         torch.backends.cpu.get_cpu_capability().lower(), INSTRUCTION_SETS["portable"]
     )
