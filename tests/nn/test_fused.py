@@ -1,6 +1,7 @@
 """The compiled kernel computes what the readable engine computes, gradients too."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unittest import mock
 
@@ -85,9 +86,9 @@ def test_equals_scan_at_any_size(fields: dict, use_bias: bool, hidden_size: int)
     assert_equals_scan(pair(sized), features(), MASKS["interior"])
 
 
-def wide_batch(fields: dict, size: int) -> tuple[Layers, Tensor, Tensor]:
+def wide_batch(fields: dict, size: int, rows: int = 3) -> tuple[Layers, Tensor, Tensor]:
     """So large input weights, by row, that the products of several steps are made at once."""
-    layers, _, mask = large_batch(fields, 3, 43)
+    layers, _, mask = large_batch(fields, rows, 43)
     layers = [
         one._replace(
             weights=one.weights._replace(
@@ -96,7 +97,7 @@ def wide_batch(fields: dict, size: int) -> tuple[Layers, Tensor, Tensor]:
         )
         for index, one in enumerate(layers)
     ]
-    return layers, uniform(3, 43, size, seed=53), mask
+    return layers, uniform(rows, 43, size, seed=53), mask
 
 
 @pytest.mark.parametrize("state", [False, True], ids=["plain", "state dropped"])
@@ -197,6 +198,30 @@ def test_threads_share_the_rows(fields: dict, threads: int) -> None:
         assert_equals_scan(layers, inputs, mask)
         first, second = (results("fused", layers, inputs, mask) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("threads", [4, 6, 18])
+@pytest.mark.parametrize("fields", CELLS)
+def test_how_the_rows_are_shared_changes_nothing(fields: dict, threads: int) -> None:
+    """Though fewer rows a task take the input products of several steps at once."""
+    layers, inputs, mask = wide_batch(fields, WIDE, rows=9)
+    outputs = []
+    for count in (1, threads):
+        with mock.patch.object(function, "thread_count", return_value=count):
+            outputs.append(ENGINES["fused"](layers, inputs, mask))
+    for one, other in zip(*outputs, strict=True):
+        assert torch.equal(one.sequence, other.sequence)
+
+
+@pytest.mark.parametrize("fields", CELLS)
+def test_threads_of_python_compute_at_once(fields: dict) -> None:
+    """The kernel runs without the interpreter's lock."""
+    batches = [large_batch(fields, rows, 29) for rows in (3, 5, 7, 11) * 5]
+    alone = [results("fused", *batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda batch: results("fused", *batch), batches))
+    for one, other in zip(alone, together, strict=True):
+        assert all(torch.equal(*both) for both in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize(("batch", "time"), [(1, 7), (BATCH, 1), (0, 7)])

@@ -14,7 +14,15 @@ INLINE void NAME(multiply_inputs)(const NAME(Task) *task, const int64_t *place, 
                       NAME(depth_of)(of, of->input_size));
 }
 
-/* Adds what the inputs give: the product, or the product that was made before. */
+INLINE void NAME(set_sums)(int64_t rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
+{
+    for (int64_t row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++)
+            sums[row][column] = NAME(load)(bias + column * stride);
+}
+
+/* Adds what the inputs give: the product, or the product that was made before; that of `multiply_ahead` has
+   the bias in it. */
 INLINE void NAME(add_inputs)(const NAME(Task) *task, int64_t rows, int columns, ROW_SUMS *sums,
                              const REAL *weights, int64_t block_stride, int64_t unit)
 {
@@ -24,13 +32,15 @@ INLINE void NAME(add_inputs)(const NAME(Task) *task, int64_t rows, int columns, 
         NAME(multiply_inputs)(task, task->place, rows, columns, sums, weights);
         return;
     }
-    for (int64_t row = 0; row < rows; row++) {
-        const REAL *from = of->projected
-                               ? (const REAL *)of->projected + task->token[row] * width
-                               : task->ahead + (task->ahead_entry + row) * width;
-        for (int column = 0; column < columns; column++)
-            sums[row][column] += NAME(load)(from + unit + column * block_stride);
-    }
+    for (int64_t row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++) {
+            const int64_t at = unit + column * block_stride;
+            if (of->projected)
+                sums[row][column] +=
+                    NAME(load)((const REAL *)of->projected + task->token[row] * width + at);
+            else
+                sums[row][column] = NAME(load)(task->ahead + (task->ahead_entry + row) * width + at);
+        }
 }
 
 /* Adds the product with rows of `state`, each `stride` long, or with their pairs. */
@@ -46,13 +56,6 @@ INLINE void NAME(add_state)(const NAME(Task) *task, int kind, int64_t rows, int 
     const REAL *a[MAX_TASK_ROWS];
     for (int64_t row = 0; row < rows; row++) a[row] = state + row * stride;
     NAME(add_product)(kind, rows, column, columns, sums, a, weights, NAME(depth_of)(task->of, hidden));
-}
-
-INLINE void NAME(set_sums)(int64_t rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
-{
-    for (int64_t row = 0; row < rows; row++)
-        for (int column = 0; column < columns; column++)
-            sums[row][column] = NAME(load)(bias + column * stride);
 }
 
 /* One panel of several vectors of units of one gate: an RNN, or the candidate of reset_before. */
@@ -143,8 +146,8 @@ static void NAME(pair_inputs)(NAME(Task) *task, const int64_t *place, int64_t ro
                       task->input_pairs + index * NAME(paired_width)(of->input_size));
 }
 
-/* The input products of as many whole steps from `step` on as fit, panel by panel: weights are read once
-   for all of them. */
+/* Biases and input products of as many whole steps from `step` on as fit, panel by panel: weights are read
+   once for all of them. The sums are begun here as they would be in each step, so they end alike. */
 static void NAME(multiply_ahead)(NAME(Task) *task, int64_t step, int64_t active)
 {
     const Batch *batch = task->batch;
@@ -168,7 +171,8 @@ static void NAME(multiply_ahead)(NAME(Task) *task, int64_t step, int64_t active)
         const int64_t unit = panel * LANES * (of->cell == RNN ? COLUMNS : 1);
         const int64_t stride = of->cell == RNN ? LANES : task->padded;
         ROW_SUMS sums[MAX_TASK_ROWS];
-        memset(sums, 0, count * sizeof(ROW_SUMS));
+        NAME(set_sums)(count, columns, sums, packed->bias + unit * COLUMNS,
+                       of->cell == RNN ? COLUMNS * LANES : LANES);
         NAME(multiply_inputs)(task, place, count, columns, sums, packed->inputs + unit * gates * depth);
         for (int64_t entry = 0; entry < count; entry++)
             for (int column = 0; column < columns; column++)

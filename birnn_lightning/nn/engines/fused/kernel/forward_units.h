@@ -11,7 +11,7 @@ typedef struct {
     REAL *reset, *update;    /* reset_before: the state that the candidate sees, and z */
     REAL *candidate;         /* reset_before: what the inputs give to n */
     REAL *input_pairs, *state_pairs; /* of bfloat16: what the products multiply with, row by row */
-    REAL *ahead;             /* (MAX_TASK_ROWS, gates, padded): input products of whole steps, or NULL */
+    REAL *ahead;             /* (MAX_TASK_ROWS, gates, padded): sums of whole steps so far, or NULL */
     int64_t ahead_entry, ahead_count; /* of `ahead`: the first of this step, and how many there are */
 } NAME(Task);
 
