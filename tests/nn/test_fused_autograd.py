@@ -1,12 +1,14 @@
 """The compiled kernel under autograd: who gets a gradient, when, and how often."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from birnn_lightning import BiGRUClassifier
 from birnn_lightning.nn.engines import ENGINES, Outcome
 from tests.nn.samples import MASKS, features
 from tests.nn.test_engines import FLOAT64_TOLERANCE, Layers, alone, pair, results
@@ -67,3 +69,18 @@ def test_training_after_inference_mode() -> None:
         before = ENGINES["fused"](layers, features(), MASKS["left"])
     ours = results("fused", layers, features(), MASKS["left"])
     assert torch.equal(before[0].sequence, ours[0])
+
+
+@pytest.mark.filterwarnings("ignore")  # the tracer itself does what torch warns of
+@pytest.mark.parametrize("training", [False, True])
+def test_torch_compile_goes_around_the_kernel(training: bool) -> None:
+    """Its graph breaks there; embedding, masks and head are traced."""
+    settings: Any = {"vocab_size": 23, "embedding_dim": 3, "hidden_size": 5, "mask_zero": True}
+    model = BiGRUClassifier(task="binary", **settings).train(training)
+    tokens = torch.tensor([[3, 7, 22, 0, 0], [5, 0, 0, 0, 0], [1, 2, 3, 4, 6]])
+    found = []
+    for forward in (model, torch.compile(model, backend="eager")):
+        logits = forward(tokens)
+        gradients = torch.autograd.grad(logits.exp().sum(), list(model.parameters()))
+        found.append([logits, *gradients])
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
