@@ -17,7 +17,8 @@ from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import MASKS
 from tests.nn.test_engines import pair, results, to_float32
-from tests.nn.test_fused import WIDE, dropping, large_batch, wide_batch
+from tests.nn.test_fused import dropping
+from tests.nn.test_fused_batches import WIDE, large_batch, wide_batch
 
 CELLS: list[dict[str, Any]] = [
     {"cell": "rnn", "activation": "elu"},

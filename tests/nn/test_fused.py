@@ -1,7 +1,6 @@
 """The compiled kernel computes what the readable engine computes, gradients too."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unittest import mock
 
@@ -12,8 +11,8 @@ from torch import Tensor
 from birnn_lightning.nn.cells import Weights, cell_of
 from birnn_lightning.nn.engines import ENGINES, Direction, DropoutFactors, fused, scan
 from birnn_lightning.nn.engines.fused import compilation, function
-from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, MAX_CHUNK_ROWS
-from birnn_lightning.nn.specs import STATES, Recurrent
+from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS
+from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import BATCH, EVERY_MASK, INPUT, MASKS, direction, features, uniform
 from tests.nn.test_engines import (
     ARRANGEMENTS,
@@ -33,8 +32,6 @@ needs_a_compiler = pytest.mark.skipif(
 pytestmark = needs_a_compiler
 SMALL, WHOLE, MIXED = 5, 16, 37
 """Hidden sizes: less than a vector, whole ones, and whole ones with a rest."""
-WIDE = 1601
-"""Features of `wide_batch`: 96 KiB of weights a gate and vector, for 3 rows."""
 CELLS = [
     pytest.param({"cell": "rnn"}, id="rnn"),
     pytest.param({"cell": "lstm"}, id="lstm"),
@@ -84,30 +81,6 @@ def test_equals_scan(
 def test_equals_scan_at_any_size(fields: dict, use_bias: bool, hidden_size: int) -> None:
     sized = spec(**fields, hidden_size=hidden_size, use_bias=use_bias)
     assert_equals_scan(pair(sized), features(), MASKS["interior"])
-
-
-def wide_batch(fields: dict, size: int, rows: int = 3) -> tuple[Layers, Tensor, Tensor]:
-    """So large input weights, by row, that the products of several steps are made at once."""
-    layers, _, mask = large_batch(fields, rows, 43)
-    layers = [
-        one._replace(
-            weights=one.weights._replace(
-                weight_ih=uniform(len(one.weights.weight_ih), size, seed=51 + index) / 10
-            )
-        )
-        for index, one in enumerate(layers)
-    ]
-    return layers, uniform(rows, 43, size, seed=53), mask
-
-
-@pytest.mark.parametrize("state", [False, True], ids=["plain", "state dropped"])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("fields", CELLS)
-def test_input_products_of_several_steps_are_made_at_once(
-    fields: dict, masked: bool, state: bool
-) -> None:
-    layers, inputs, mask = wide_batch(fields, WIDE)
-    assert_equals_scan(dropping(layers, False, state), inputs, mask if masked else None)
 
 
 @pytest.mark.parametrize("arrange", ARRANGEMENTS)
@@ -166,62 +139,6 @@ def test_float32_is_rounding_away_from_float64(fields: dict, mask: Tensor | None
     truth = results("scan", pair(spec(**fields)), features(), mask)
     ours = results("fused", to_float32(pair(spec(**fields))), features().float(), mask)
     assert largest_difference([one.double() for one in ours], truth) <= FLOAT32_TOLERANCE
-
-
-def large_batch(fields: dict, rows: int, time: int) -> tuple[Layers, Tensor, Tensor]:
-    """More rows than a task takes, and more tokens than a block of the backward pass."""
-    layers = [
-        one._replace(
-            state=tuple(
-                uniform(rows, SMALL, seed=31 + index) for index in range(len(STATES[one.spec.cell]))
-            )
-        )
-        for one in pair(spec(**fields))
-    ]
-    mask = uniform(rows, time, seed=41) > -0.5
-    return layers, uniform(rows, time, INPUT, seed=42), mask
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("fields", CELLS)
-def test_equals_scan_in_a_large_batch(fields: dict, masked: bool) -> None:
-    layers, inputs, mask = large_batch(fields, 2 * MAX_CHUNK_ROWS + 3, 11)
-    layers = dropping(layers, inputs=False, state=masked)
-    assert_equals_scan(layers, inputs, mask if masked else None)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("fields", CELLS)
-def test_threads_share_the_rows(fields: dict, threads: int) -> None:
-    layers, inputs, mask = large_batch(fields, 13, 7)
-    with mock.patch.object(function, "thread_count", return_value=threads):
-        assert_equals_scan(layers, inputs, mask)
-        first, second = (results("fused", layers, inputs, mask) for _ in range(2))
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
-
-
-@pytest.mark.parametrize("threads", [4, 6, 18])
-@pytest.mark.parametrize("fields", CELLS)
-def test_how_the_rows_are_shared_changes_nothing(fields: dict, threads: int) -> None:
-    """Though fewer rows a task take the input products of several steps at once."""
-    layers, inputs, mask = wide_batch(fields, WIDE, rows=9)
-    outputs = []
-    for count in (1, threads):
-        with mock.patch.object(function, "thread_count", return_value=count):
-            outputs.append(ENGINES["fused"](layers, inputs, mask))
-    for one, other in zip(*outputs, strict=True):
-        assert torch.equal(one.sequence, other.sequence)
-
-
-@pytest.mark.parametrize("fields", CELLS)
-def test_threads_of_python_compute_at_once(fields: dict) -> None:
-    """The kernel runs without the interpreter's lock."""
-    batches = [large_batch(fields, rows, 29) for rows in (3, 5, 7, 11) * 5]
-    alone = [results("fused", *batch) for batch in batches]
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda batch: results("fused", *batch), batches))
-    for one, other in zip(alone, together, strict=True):
-        assert all(torch.equal(*both) for both in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize(("batch", "time"), [(1, 7), (BATCH, 1), (0, 7)])

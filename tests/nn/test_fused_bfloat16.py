@@ -9,17 +9,8 @@ from birnn_lightning.nn.engines import ENGINES, fused
 from birnn_lightning.nn.engines.fused import compilation
 from tests.nn.samples import EVERY_MASK, MASKS, features
 from tests.nn.test_engines import Layers, largest_difference, pair, results, to_float32
-from tests.nn.test_fused import (
-    CELLS,
-    MIXED,
-    SMALL,
-    WHOLE,
-    WIDE,
-    dropping,
-    large_batch,
-    spec,
-    wide_batch,
-)
+from tests.nn.test_fused import CELLS, MIXED, SMALL, WHOLE, dropping, spec
+from tests.nn.test_fused_batches import WIDE, large_batch, wide_batch
 
 pytestmark = pytest.mark.skipif(
     compilation.obstacle() is not None or not fused.multiplies_bfloat16(),

@@ -5,6 +5,7 @@
 #include "products.h"
 #include "packing.h"
 #include "forward_units.h"
+#include "forward_sums.h"
 #include "forward.h"
 #include "backward_units.h"
 #include "weight_gradients.h"
