@@ -1,10 +1,12 @@
 """Predicting is the same whatever was trained: batches in, what the Keras twin returns out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from birnn_lightning.checkpoint import CheckpointedModule
 from birnn_lightning.data.batch import Batch
@@ -53,10 +55,8 @@ class PredictingModule(CheckpointedModule):
         """
         arrays = as_list(inputs)
         check_same_length(array for array in (*arrays, lengths, mask) if array is not None)
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            parts = []
+        parts = []
+        with evaluating(self.model):
             for start in range(0, max(len(arrays[0]), 1), batch_size):
                 rows = slice(start, start + batch_size)
                 parts.append(
@@ -66,8 +66,6 @@ class PredictingModule(CheckpointedModule):
                         None if mask is None else mask[rows],
                     )
                 )
-        finally:
-            self.model.train(was_training)
         outputs = [_to_numpy(torch.cat(batches)) for batches in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -82,6 +80,19 @@ class PredictingModule(CheckpointedModule):
         """What `predict` returns, in the shape of the logits."""
         batch = Batch(*batch)
         return self.probabilities(self.forward(batch.inputs, mask=batch.mask))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a ``with`` block; then every part has the mode that it had."""
+    training = [part for part in model.modules() if part.training]
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _to_numpy(output: Tensor) -> np.ndarray:

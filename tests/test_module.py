@@ -111,6 +111,17 @@ def test_predict_is_evaluation_and_restores_the_mode(training: bool) -> None:
     assert model.model.training == training
 
 
+def test_predict_leaves_every_part_in_its_own_mode() -> None:
+    """Such as a layer that is frozen in evaluation mode while the others train."""
+    model = classifier(dropout=0.5).train()
+    parts = list(model.model.modules())
+    parts[2].eval()
+    modes = [part.training for part in parts]
+    model.predict(features())
+    assert [part.training for part in parts] == modes
+    assert len(set(modes)) == 2
+
+
 def test_predict_restores_the_mode_after_an_error() -> None:
     model = classifier().train()
     with pytest.raises(ValueError, match="must have the shape"):
