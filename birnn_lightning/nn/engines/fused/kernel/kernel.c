@@ -51,8 +51,8 @@ enum { PLAIN, BY_COLUMN, PAIRS, KINDS };
 enum { TILE_ROWS = 6, GROUP = 4 };
 #define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 #else
-enum { TILE_ROWS = 2, GROUP = 2 };
-#define EACH_TILE_ROWS(DO) DO(1) DO(2)
+enum { TILE_ROWS = 3, GROUP = 2 };
+#define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3)
 #endif
 
 /* Whether a product and a sum are rounded once. */
