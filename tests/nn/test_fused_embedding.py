@@ -1,12 +1,16 @@
 """The kernel's gradient of an embedding is torch's, to the bit."""
 
+from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import functional
 
+from birnn_lightning import BiGRUClassifier
 from birnn_lightning.nn.engines.fused import embedding as fused_embedding
 from birnn_lightning.nn.engines.fused.embedding import embedding
 from tests.nn.samples import uniform
@@ -71,6 +75,69 @@ def test_its_gradient_has_a_derivative() -> None:
         return torch.autograd.grad(first.pow(2).sum(), weight)[0]
 
     assert torch.equal(penalty(embedding), penalty(functional.embedding))
+
+
+def sum_of_cubes(function) -> Callable[[Tensor], Tensor]:
+    tokens = tokens_of(7)
+    return lambda weight: function(tokens, weight).pow(3).sum()
+
+
+def per_row(function) -> Callable[[Tensor], Tensor]:
+    """A gradient of every token's vector by itself, all at once."""
+
+    def gradients(weight: Tensor) -> Tensor:
+        weight = weight.requires_grad_()
+        sums = function(tokens_of(7), weight).pow(3).sum(1)
+        return torch.autograd.grad(sums, weight, torch.eye(7).double(), is_grads_batched=True)[0]
+
+    return gradients
+
+
+def tangent(function) -> Callable[[Tensor], Tensor]:
+    def along_itself(weight: Tensor) -> Tensor:
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(weight.requires_grad_(), weight.detach())
+            found = forward_ad.unpack_dual(sum_of_cubes(function)(dual)).tangent
+        assert found is not None
+        return found
+
+    return along_itself
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        pytest.param(lambda function: torch.func.grad(sum_of_cubes(function)), id="grad"),
+        pytest.param(lambda function: torch.func.hessian(sum_of_cubes(function)), id="hessian"),
+        pytest.param(
+            lambda function: (
+                lambda weight: torch.func.vmap(
+                    torch.func.grad(lambda one, token: function(token, one).pow(3).sum()), (None, 0)
+                )(weight, tokens_of(7))
+            ),
+            id="vmap",
+        ),
+        pytest.param(per_row, id="batched gradients"),
+        pytest.param(tangent, id="forward mode"),
+    ],
+)
+def test_transformations_are_torchs(transformed) -> None:
+    weight = uniform(ROWS, 3, seed=3)
+    ours, theirs = (transformed(one)(weight) for one in (embedding, functional.embedding))
+    assert ours.abs().max() > 0
+    assert torch.equal(ours, theirs)
+
+
+def test_a_model_without_the_kernel_can_be_transformed() -> None:
+    settings: Any = {"vocab_size": ROWS, "embedding_dim": 3, "hidden_size": 5, "engine": "scan"}
+    model, tokens = BiGRUClassifier(task="binary", **settings), tokens_of(2, 7)
+    weights = dict(model.named_parameters())
+    found = torch.func.grad(lambda w: torch.func.functional_call(model, w, (tokens,)).sum())(
+        weights
+    )
+    expected = torch.autograd.grad(model(tokens).sum(), list(weights.values()))
+    torch.testing.assert_close(list(found.values()), list(expected))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def embedding(tokens: Tensor, weight: Tensor) -> Tensor:
     """As torch's function of this name, its gradient to the bit too.
 
     The gradient is the kernel's on a CPU, where there is one. torch's sums token by token through
-    general code, on one thread for a row.
+    general code, on one thread for a row. Inside `torch.func` all is torch's.
 
     Args:
         tokens: int64 of any shape.
@@ -25,7 +25,9 @@ def embedding(tokens: Tensor, weight: Tensor) -> Tensor:
     Raises:
         IndexError: a token has no row.
     """
-    trained = weight.requires_grad and torch.is_grad_enabled()
+    # Inside torch.func this is True; torch tells it nowhere else.
+    transformed = torch._C._are_functorch_transforms_active()
+    trained = weight.requires_grad and torch.is_grad_enabled() and not transformed
     if trained and tokens.dtype == torch.int64 and _has_kernel(weight):
         return Lookup.apply(tokens, weight)  # type: ignore[no-any-return]
     return functional.embedding(tokens, weight)
@@ -35,6 +37,15 @@ def _has_kernel(weight: Tensor) -> bool:
     return weight.device.type == "cpu" and weight.dtype in PRECISIONS and obstacle() is None
 
 
+def _has_memory(tensor: Tensor) -> bool:
+    """Whether the kernel could read it: many gradients at once are a tensor without an address."""
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
+
+
 class Lookup(torch.autograd.Function):
     """``apply(tokens, weight)``: rows of the weight."""
 
@@ -42,17 +53,25 @@ class Lookup(torch.autograd.Function):
     def forward(ctx: Any, tokens: Tensor, weight: Tensor) -> Tensor:
         """Keeps the tokens."""
         ctx.save_for_backward(tokens)
+        ctx.save_for_forward(tokens)
         ctx.rows = len(weight)
         return functional.embedding(tokens, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        """The gradient of the weight; torch's where a derivative of it is wanted."""
+        """The gradient of the weight; torch's where a derivative or many at once are wanted."""
         (tokens,), (gradient,) = ctx.saved_tensors, gradients
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or not _has_memory(gradient):
             dense = torch.ops.aten.embedding_dense_backward
             return None, dense(gradient, tokens, ctx.rows, -1, False)
         return None, sum_by_row(tokens, gradient, ctx.rows)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        """Rows of the weight's tangent."""
+        (tokens,), (_, tangent) = ctx.saved_tensors, tangents
+        assert tangent is not None
+        return functional.embedding(tokens, tangent)
 
 
 def sum_by_row(tokens: Tensor, gradient: Tensor, rows: int) -> Tensor:
