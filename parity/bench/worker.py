@@ -9,12 +9,12 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from parity.bench.configuration import Configuration
 from parity.bench.memory import peak, reset_peak
 from parity.bench.peers import peer_kind
-from parity.bench.peers.interface import CannotRunError, Peer, Place
+from parity.bench.peers.interface import CannotRunError, EpochPeer, Peer, Place
 
 
 class Worker:
@@ -69,7 +69,7 @@ class Worker:
 
     def test(self) -> dict[str, Any]:
         """Predicts the test reviews."""
-        return {"accuracy": self._peers[False].accuracy()}
+        return {"accuracy": cast(EpochPeer, self._peers[False]).accuracy()}
 
     def release(self) -> dict[str, Any]:
         """Drops the model."""

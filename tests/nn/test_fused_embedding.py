@@ -151,6 +151,15 @@ def test_torch_serves_the_others(trained: bool, dtype: torch.dtype) -> None:
         assert torch.equal(embedding(tokens_of(7), weight), weight[tokens_of(7)])
 
 
+def test_torch_serves_tensors_of_other_kinds() -> None:
+    class Elsewhere(Tensor):
+        pass
+
+    weight = uniform(ROWS, 3, seed=3).as_subclass(Elsewhere).requires_grad_()
+    with mock.patch.object(fused_embedding, "Lookup", side_effect=AssertionError):
+        assert isinstance(embedding(tokens_of(7), weight), Elsewhere)
+
+
 @pytest.mark.parametrize("token", [-1, ROWS])
 def test_a_token_without_a_row(token: int) -> None:
     with pytest.raises(IndexError):

@@ -27,8 +27,12 @@ class Peer(Protocol):
         """
         ...
 
+
+class EpochPeer(Peer, Protocol):
+    """A peer whose workload is an epoch."""
+
     def accuracy(self) -> float:
-        """Of an epoch's configuration with test reviews: the share of them classified right."""
+        """The share of the configuration's test reviews that it classifies right."""
         ...
 
 

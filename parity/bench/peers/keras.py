@@ -1,6 +1,7 @@
 """Keras as its tutorials have it: ``train_on_batch``, ``predict_on_batch`` and ``fit``."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ class KerasPeer:
 
     def __init__(self, model: keras.Model, configuration: Configuration, trims: bool) -> None:
         """Takes the compiled model, and whether batches may differ in length."""
-        workload = {"train": training, "infer": inference, "epoch": epoch}[configuration.workload]
+        workloads = {"train": training, "infer": inference, "epoch": partial(epoch, trims=trims)}
         self._model, self._configuration, self._trims = model, configuration, trims
         self.parameters = sum(int(np.prod(one.shape)) for one in model.trainable_variables)
-        self._workload = workload(model, configuration, trims)
+        self._workload = workloads[configuration.workload](model, configuration)
         self._float64 = configuration.dtype == "float64"
 
     def run(self) -> list[float]:
@@ -65,18 +66,14 @@ def build(
     return KerasPeer(model, configuration, trims=not jit)
 
 
-def training(
-    model: keras.Model, configuration: Configuration, trims: bool
-) -> Callable[[], list[float]]:
+def training(model: keras.Model, configuration: Configuration) -> Callable[[], list[float]]:
     """A whole step on one batch."""
     tokens = batch_tokens(configuration)
     labels = batch_labels(configuration)[:, None].astype(configuration.dtype)
     return lambda: [float(model.train_on_batch(tokens, labels))]
 
 
-def inference(
-    model: keras.Model, configuration: Configuration, trims: bool
-) -> Callable[[], list[float]]:
+def inference(model: keras.Model, configuration: Configuration) -> Callable[[], list[float]]:
     """The probabilities of one batch."""
     tokens = batch_tokens(configuration)
     return lambda: np.asarray(model.predict_on_batch(tokens))[:, 0].tolist()

@@ -7,6 +7,7 @@ import pytest
 
 from parity.bench.models import build_spec, starting_weights
 from parity.bench.peers.interface import Place
+from parity.bench.peers.ours import Epoch
 from parity.bench.peers.ours import build as build_ours
 from parity.bench.reviews import reviews_of
 from parity.bench.statistics import AGREEMENT, difference
@@ -55,6 +56,7 @@ def test_an_inference_has_the_same_probabilities(configuration, jit):
 @pytest.mark.parametrize("mask", ["unmasked", "ragged"])
 def test_untrained_peers_are_right_about_the_same_reviews(mask, jit, tmp_path):
     ours, theirs = both(with_test_reviews(tmp_path, mask), jit)
+    assert isinstance(ours, Epoch)
     assert ours.accuracy() == theirs.accuracy()
 
 

@@ -4,7 +4,7 @@ from ctypes import c_int64, c_void_p
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from birnn_lightning.nn.engines.fused.calls import PRECISIONS
@@ -34,7 +34,9 @@ def embedding(tokens: Tensor, weight: Tensor) -> Tensor:
 
 
 def _has_kernel(weight: Tensor) -> bool:
-    return weight.device.type == "cpu" and weight.dtype in PRECISIONS and obstacle() is None
+    plain = type(weight) in (Tensor, nn.Parameter)  # others, such as DTensor, lie elsewhere
+    on_cpu = weight.device.type == "cpu" and weight.dtype in PRECISIONS
+    return plain and on_cpu and obstacle() is None
 
 
 def _has_memory(tensor: Tensor) -> bool:

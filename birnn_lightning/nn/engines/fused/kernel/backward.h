@@ -18,7 +18,7 @@ static void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t rows, int64
         const REAL *a[MAX_TASK_ROWS];
         for (int64_t row = 0; row < rows; row++)
             a[row] = NAME(gates_of)(task, task->start + row, block + part);
-        NAME(add_product)(PAIRED && of->bfloat16 ? PAIRS : PLAIN, rows, 0, columns, sums, a,
+        NAME(add_product)(NAME(in_pairs)(of) ? PAIRS : PLAIN, rows, 0, columns, sums, a,
                           weights + part * step, depth);
         if (!factors && part + 1 < count) continue;
         for (int64_t row = 0; row < rows; row++)
@@ -38,7 +38,7 @@ static void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t rows, int64
 INLINE void NAME(back_product)(const NAME(BackwardTask) *task, int64_t active, int block, int packed,
                                int count, const REAL *factors, REAL *to)
 {
-    for (int64_t entry = task->start; PAIRED && task->of->bfloat16 && entry < task->count; entry++)
+    for (int64_t entry = task->start; NAME(in_pairs)(task->of) && entry < task->count; entry++)
         NAME(pair_up)(task->gates + entry * task->width, (block + count) * task->padded,
                       task->gate_pairs + entry * task->pair_width);
     for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(task->units); panel++)
@@ -137,7 +137,7 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     task.gates = task.seen + rows * padded;
     task.width = blocks * padded + LANES;
     task.gate_pairs = task.gates + BLOCK_TOKENS * task.width;
-    task.pair_width = PAIRED && of->bfloat16 ? NAME(paired_width)(blocks * padded) + LANES : 0;
+    task.pair_width = NAME(in_pairs)(of) ? NAME(paired_width)(blocks * padded) + LANES : 0;
     task.left = task.gate_pairs + BLOCK_TOKENS * task.pair_width;
     task.left_width = larger_of(of->input_size, hidden) + LANES;
     task.bias = (REAL *)to->bias + chunk * blocks * padded;
@@ -178,6 +178,6 @@ static int64_t NAME(backward_workspace)(const Forward *of, int64_t rows, int64_t
 {
     const int64_t left = larger_of(of->input_size, of->hidden_size) + LANES;
     const int64_t gates = GATE_BLOCKS[of->cell] * padded;
-    const int64_t pairs = PAIRED && of->bfloat16 ? NAME(paired_width)(gates) + LANES : 0;
+    const int64_t pairs = NAME(in_pairs)(of) ? NAME(paired_width)(gates) + LANES : 0;
     return 3 * rows * padded + BLOCK_TOKENS * (gates + LANES + pairs + left);
 }

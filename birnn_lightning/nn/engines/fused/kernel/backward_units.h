@@ -26,7 +26,7 @@ typedef struct {
 /* Gate block number `block` of an entry, as the products take it. */
 INLINE const REAL *NAME(gates_of)(const NAME(BackwardTask) *task, int64_t entry, int block)
 {
-    if (PAIRED && task->of->bfloat16)
+    if (NAME(in_pairs)(task->of))
         return task->gate_pairs + entry * task->pair_width + block * task->padded / 2;
     return task->gates + entry * task->width + block * task->padded;
 }

@@ -81,7 +81,7 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
                        padded * sizeof(REAL));
         }
         if (of->factor) NAME(drop_state)(task, active);
-        if (PAIRED && of->bfloat16) {
+        if (NAME(in_pairs)(of)) {
             if (!task->ahead) NAME(pair_inputs)(task, task->place, active);
             NAME(pair_state)(task, task->h, active);
         }
@@ -93,7 +93,7 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
         } else {
             for (int64_t panel = 0; panel < packed->units; panel++)
                 NAME(gates_step)(cell, task, active, panel);
-            if (PAIRED && of->bfloat16 && cell == GRU_RESET_BEFORE)
+            if (NAME(in_pairs)(of) && cell == GRU_RESET_BEFORE)
                 NAME(pair_state)(task, task->reset, active);
             if (cell == GRU_RESET_BEFORE)
                 for (int64_t panel = 0; panel < NAME(panels_of_one_gate)(packed->units); panel++)
@@ -120,7 +120,7 @@ static int64_t NAME(forward_workspace)(const Forward *of, int64_t rows, int64_t 
     const int64_t ahead = NAME(goes_ahead)(of, rows - 1, padded) ? MAX_TASK_ROWS : 0;
     int64_t size = 6 * rows * padded + ahead * GATES[of->cell] * padded;
     if (of->factor) size += rows * STATE_GATE_COUNT[of->cell] * padded;
-    if (PAIRED && of->bfloat16)
+    if (NAME(in_pairs)(of))
         size += rows * NAME(paired_width)(of->hidden_size) +
                 larger_of(rows, ahead) * NAME(paired_width)(of->input_size);
     return size;

@@ -5,7 +5,7 @@ INLINE void NAME(multiply_inputs)(const NAME(Task) *task, const int64_t *place, 
                                   int columns, ROW_SUMS *sums, const REAL *weights)
 {
     const Forward *of = task->of;
-    const int pairs = PAIRED && of->bfloat16;
+    const int pairs = NAME(in_pairs)(of);
     const REAL *a[MAX_TASK_ROWS];
     for (int64_t row = 0; row < rows; row++)
         a[row] = pairs ? task->input_pairs + row * NAME(paired_width)(of->input_size)
@@ -48,7 +48,7 @@ INLINE void NAME(add_state)(const NAME(Task) *task, int kind, int64_t rows, int 
                             ROW_SUMS *sums, const REAL *state, int64_t stride, const REAL *weights)
 {
     const int64_t hidden = task->of->hidden_size;
-    if (PAIRED && task->of->bfloat16) {
+    if (NAME(in_pairs)(task->of)) {
         kind = PAIRS;
         state = task->state_pairs;
         stride = NAME(paired_width)(hidden);
@@ -118,7 +118,7 @@ static void NAME(multiply_ahead)(NAME(Task) *task, int64_t step, int64_t active)
     }
     task->ahead_entry = 0;
     task->ahead_count = count;
-    if (PAIRED && of->bfloat16) NAME(pair_inputs)(task, place, count);
+    if (NAME(in_pairs)(of)) NAME(pair_inputs)(task, place, count);
     const int64_t panels = of->cell == RNN ? NAME(panels_of_one_gate)(packed->units) : packed->units;
     for (int64_t panel = 0; panel < panels; panel++) {
         const int columns = of->cell == RNN ? NAME(panel_columns)(packed->units, panel) : gates;

@@ -14,7 +14,6 @@ enum { CANDIDATE = 2 };
 
 typedef struct {
     int64_t units;   /* vectors of units */
-    int64_t panels;  /* of all gates: one a vector of units; of one gate: one for COLUMNS of them */
     REAL *inputs, *state, *candidate, *bias;
 } NAME(Packed);
 
@@ -107,7 +106,7 @@ static void NAME(pack_backward)(const Forward *of, const REAL *weights, REAL *to
 {
     const int64_t hidden = of->hidden_size, first = panel * COLUMNS * LANES;
     const int columns = NAME(panel_columns)(vectors_of(width, LANES), panel);
-    const int gates = GATES[of->cell], pairs = PAIRED && of->bfloat16;
+    const int gates = GATES[of->cell], pairs = NAME(in_pairs)(of);
     const int64_t depth = NAME(depth_of)(of, hidden);
     to += first * gates * depth;
     for (int block = 0; block < gates; block++)

@@ -1,10 +1,13 @@
 /* Factors of products in bfloat16: two numbers in the place of one, the second of an odd number is zero.
    Sums stay in the kernel's precision. Nothing of it runs where PAIRED is 0. */
 
+/* Whether a direction's factors are. */
+INLINE int NAME(in_pairs)(const Forward *of) { return PAIRED && of->bfloat16; }
+
 /* How many places `size` factors take. */
 INLINE int64_t NAME(depth_of)(const Forward *of, int64_t size)
 {
-    return PAIRED && of->bfloat16 ? (size + 1) / 2 : size;
+    return NAME(in_pairs)(of) ? (size + 1) / 2 : size;
 }
 
 /* The places of `size` numbers in pairs, in whole vectors. */

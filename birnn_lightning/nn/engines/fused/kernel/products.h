@@ -91,7 +91,7 @@ INLINE int64_t NAME(units_from)(int64_t unit, int64_t hidden)
 static void NAME(pack_column)(const Forward *of, REAL *panel, int column, int columns,
                               const REAL *matrix, int64_t units, int64_t size)
 {
-    const int pairs = PAIRED && of->bfloat16;
+    const int pairs = NAME(in_pairs)(of);
     const int64_t depth = NAME(depth_of)(of, size);
     for (int64_t k = 0; k < depth; k++)
         for (int lane = 0; lane < LANES; lane++) {

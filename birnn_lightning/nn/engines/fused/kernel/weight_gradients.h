@@ -107,7 +107,7 @@ static void NAME(input_gradient)(const NAME(BackwardTask) *task)
                 const REAL *a[MAX_TASK_ROWS];
                 for (int64_t row = 0; row < rows; row++)
                     a[row] = NAME(gates_of)(task, first + row, block);
-                NAME(add_product)(PAIRED && of->bfloat16 ? PAIRS : PLAIN, rows, 0, columns, sums, a,
+                NAME(add_product)(NAME(in_pairs)(of) ? PAIRS : PLAIN, rows, 0, columns, sums, a,
                                   weights + block * step, depth);
             }
             for (int64_t row = 0; row < rows; row++) {
