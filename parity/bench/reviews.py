@@ -114,6 +114,7 @@ def encode_texts(
         ValueError: a file is missing or not as said.
     """
     from birnn_lightning.data import TextDataModule
+    from birnn_lightning.data.examples import class_indices
 
     module = TextDataModule(
         train_files=path,
@@ -133,7 +134,7 @@ def encode_texts(
         prefix = "test_" if stage == "test" else ""
         arrays[f"{prefix}tokens"] = np.concatenate(encoded)
         arrays[f"{prefix}lengths"] = np.array([len(one) for one in encoded])
-        arrays[f"{prefix}labels"] = np.array([names.index(one) for one in examples.labels or ()])
+        arrays[f"{prefix}labels"] = class_indices(examples.labels or (), names, examples.where)
         counts[index] = len(encoded)
     np.savez(target, **arrays)
     return counts[0], counts[1]

@@ -100,6 +100,13 @@ def test_accuracy_is_the_share_of_the_test_reviews(tmp_path, monkeypatch, mask, 
     assert times == ([1, 3, 4] if trims and mask == "ragged" else [7, 7, 7])
 
 
+def test_a_test_review_of_another_class_is_named(tmp_path):
+    train = write_reviews(tmp_path / "train.tsv", [("a", "neg"), ("b", "pos")])
+    test = write_reviews(tmp_path / "test.tsv", [("a", "neg"), ("b", "ugly")])
+    with pytest.raises(ValueError, match=r"classes \(neg, pos\); got 'ugly' at .*test\.tsv"):
+        encode_texts(train, test, 29, str(tmp_path / "reviews.npz"))
+
+
 def test_real_texts_are_encoded_once(tmp_path):
     rows = [("a b c", "neg"), ("c c", "pos"), ("b a c c d", "pos"), ("c", "neg")]
     source, target = write_reviews(tmp_path / "reviews.tsv", rows), str(tmp_path / "reviews.npz")
