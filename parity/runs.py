@@ -126,7 +126,7 @@ def _set_noise(module: torch.nn.Module, source: Callable[..., Tensor]) -> None:
 
 
 def _mask_array(stage: Masked) -> Array | None:
-    return None if stage.mask is None else stage.mask.numpy()
+    return None if stage.mask is None else stage.mask.cpu().numpy()
 
 
 def _gradients(

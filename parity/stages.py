@@ -13,7 +13,7 @@ from parity.differences import distance, largest_difference
 from parity.inputs import Inputs
 from parity.layout import layer_rows
 from parity.results import ParityUnavailable
-from parity.runs import fresh_states
+from parity.runs import fresh_states, to_array
 from parity.tolerance import float64_bound
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def first_difference(
         values = computed[our_node.name].values
         if our_node.name in ours.spec.outputs:
             values = ours.model.activate(values, ours.spec.outputs.index(our_node.name))
-        text = _stage_difference(values.numpy(), their_values)
+        text = _stage_difference(to_array(values), their_values)
         if text:
             rows = layer_rows(our_node.layer, their_node.name, f"layers.{our_node.name}")
             quoted = "; ".join(str(row) for row in rows) or "it has no weights"
