@@ -1,4 +1,6 @@
-"""Tensors that already stand side by side in memory are concatenated without a copy."""
+"""Tensors that already stand side by side in memory are put together without a copy."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -27,10 +29,45 @@ def _whole(first: Tensor, second: Tensor) -> Tensor | None:
         if first.dim() < 2 or first.stride(-2) != shape[-1] or first.stride(-1) != 1:
             return None
     else:
-        if base is not second._base or tuple(base.shape) != shape:
+        if base is not second._base:
+            return None
+        if base.dim() == 3 and first.stride(0) < first.stride(
+            1
+        ):  # time before batch, as kernels do
+            base = base.transpose(0, 1)
+        if tuple(base.shape) != shape:
             return None
         strides, offset = base.stride(), base.storage_offset()
     halves = ((first, offset), (second, offset + first.shape[-1]))
     if any(half.stride() != strides or half.storage_offset() != at for half, at in halves):
         return None
     return first.as_strided(shape, strides, offset) if base is None else base
+
+
+def stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors of one shape along a new first axis.
+
+    Parts of one tensor that follow each other, as a layer's initial zeros, stay where they are.
+    """
+    first = tensors[0]
+    if len(tensors) == 1:
+        return first[None]
+    start, step = first.storage_offset(), first.numel()
+    follow = all(
+        one.storage_offset() == start + index * step and one.is_contiguous()
+        for index, one in enumerate(tensors)
+    )
+    whole = follow and _share(tensors)
+    if not whole or torch.compiler.is_compiling() or any(one.requires_grad for one in tensors):
+        return torch.stack([*tensors])
+    return first.as_strided((len(tensors), *first.shape), (step, *first.stride()))
+
+
+def _share(tensors: Sequence[Tensor]) -> bool:
+    """Whether they are views of one tensor; without autograd, of one piece of memory."""
+    base = tensors[0]._base
+    if base is not None:
+        return all(one._base is base for one in tensors)
+    if not all(one.is_inference() for one in tensors):
+        return False
+    return len({one.untyped_storage().data_ptr() for one in tensors}) == 1

@@ -1,6 +1,6 @@
 """The recurrent layer: its parameters under torch's names, its engine, and how directions merge."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -15,6 +15,7 @@ from birnn_lightning.nn.engines import (
     EngineChoice,
     Outcome,
     choose_engine,
+    waits,
 )
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, carry_outputs, check_mask
@@ -76,6 +77,10 @@ class RecurrentLayer(Layer):
             for suffix, direction in self._directions.items()
             for level, cell in enumerate(direction.cells)
         )
+        self._names = {
+            (suffix, level): tuple(f"{name}_l{level}{suffix}" for name in Weights._fields)
+            for suffix, level, _ in self._cells
+        }
         for suffix, level, cell in self.cells():
             below = self._directions[suffix].cells[level - 1].hidden_size
             add_weights(self, cell, below if level else shapes[0][-1], f"_l{level}{suffix}")
@@ -96,8 +101,7 @@ class RecurrentLayer(Layer):
 
     def weights(self, suffix: str, level: int = 0) -> Weights:
         """The parameters of a cell; see `cells` for the arguments."""
-        names = (f"{name}_l{level}{suffix}" for name in Weights._fields)
-        return Weights(*(getattr(self, name, None) for name in names))  # type: ignore[arg-type]
+        return Weights(*[getattr(self, name, None) for name in self._names[suffix, level]])  # type: ignore[arg-type]
 
     def variables(self) -> Iterator[Variable]:
         """Those of every cell."""
@@ -127,9 +131,36 @@ class RecurrentLayer(Layer):
         Raises:
             ValueError: the requested engine cannot run it.
         """
+        return self._choose(self._weight_hh.device.type)
+
+    def check_engine(self) -> None:
+        """Raises ValueError where the requested engine cannot run this layer on any machine."""
+        self._choose(device=None)
+
+    def _choose(self, device: str | None) -> EngineChoice:
         cells = [cell for _, _, cell in self.cells()]
-        device = self.weights(FORWARD).weight_hh.device.type
-        return choose_engine(cells, self.requested_engine, self.training, device)
+        dtype = self._weight_hh.dtype
+        return choose_engine(cells, self.requested_engine, self.training, device, dtype)
+
+    @property
+    def _weight_hh(self) -> Tensor:
+        """One weight, to tell the place and type of all."""
+        return self.weights(FORWARD).weight_hh
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether a batch starts from the final states of the one before."""
+        return self._directions[FORWARD].stateful
+
+    @property
+    def state_count(self) -> int:
+        """How many states it has."""
+        return sum(len(STATES[cell.cell]) for _, _, cell in self.cells())
+
+    def waits(self) -> str | None:
+        """Why a masked pass on a GPU waits for the lengths of its rows, or None."""
+        wants_memory = self.is_stateful or self._directions[FORWARD].return_state
+        return waits(self.engine().name, [cell for _, _, cell in self.cells()], wants_memory)
 
     def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
         """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
@@ -151,7 +182,7 @@ class RecurrentLayer(Layer):
             by_direction[suffix].append(tuple(next(initial) for _ in STATES[cell.cell]))
         outcomes = self._run(by_direction, values, mask)
         finals = tuple(part for _, states in outcomes for state in states for part in state)
-        if self._directions[FORWARD].stateful:
+        if self.is_stateful:
             self.states = tuple(state.detach() for state in finals)
         by_itself = [
             direction_output(direction, Outcome(sequence, states[-1]), mask)
@@ -179,8 +210,7 @@ class RecurrentLayer(Layer):
         if given:
             return given
         if self.states is None:
-            sizes = [cell.hidden_size for _, _, cell in self.cells() for _ in STATES[cell.cell]]
-            return [values.new_zeros(len(values), size) for size in sizes]
+            return _zero_states([cell for _, _, cell in self.cells()], values)
         if len(self.states[0]) != len(values):
             raise ValueError(
                 f"a stateful layer holds states for a batch of {len(self.states[0])}; got "
@@ -220,7 +250,9 @@ class RecurrentLayer(Layer):
             dropout = self._dropout(cell, key, inputs)
         direction = self._directions[suffix]
         wants_sequence = direction.return_sequences or level + 1 < len(direction.cells)
-        return Direction(cell, self.weights(suffix, level), state, dropout, wants_sequence)
+        wants_memory = direction.return_state or self.is_stateful
+        weights = self.weights(suffix, level)
+        return Direction(cell, weights, state, dropout, wants_sequence, wants_memory)
 
     def _dropout(self, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
         """The factors of one cell; each gate has its own when the state is dropped too."""
@@ -254,6 +286,22 @@ class RecurrentLayer(Layer):
         if first.go_backwards:
             outputs = [output.flip(1) for output in outputs]
         return tuple(Masked(output, mask) for output in outputs)
+
+
+def _zero_states(cells: Sequence[Recurrent], like: Tensor) -> list[Tensor]:
+    """Initial states, cell by cell; those of a kind follow each other in one piece of memory.
+
+    Args:
+        cells: every cell of every direction.
+        like: ``(batch, ...)``: gives their number of rows, type and device.
+    """
+    shapes = {(len(STATES[cell.cell]), cell.hidden_size) for cell in cells}
+    if len(shapes) > 1:
+        return [like.new_zeros(len(like), c.hidden_size) for c in cells for _ in STATES[c.cell]]
+    ((kinds, size),) = shapes
+    zeros = like.new_zeros(kinds, len(cells), len(like), size)
+    by_kind = (one.unbind(0) for one in zeros.unbind(0))
+    return [state for states in zip(*by_kind, strict=True) for state in states]
 
 
 def direction_output(

@@ -1,10 +1,11 @@
 """The rule names the fastest engine that can run a layer, and says why."""
 
+import importlib.util
 from dataclasses import replace
 
 import pytest
 
-from birnn_lightning.nn.engines import choose_engine
+from birnn_lightning.nn.engines import choose_engine, waits
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.native import obstacle
 from birnn_lightning.nn.specs import Recurrent
@@ -45,6 +46,8 @@ OBSTACLES = [
         id="reset before",
     ),
 ]
+TOGETHER = "both directions of a step are one product"
+THROUGH = "a GPU kernel takes rows through all steps"
 NO_COMPILER = "there is no compiled kernel (there is no C compiler)"
 
 
@@ -86,16 +89,56 @@ def test_a_gpu_takes_cudnn_where_it_can() -> None:
     assert choice == ("native", "native: torch's own kernel computes this cell exactly.")
 
 
-@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
-def test_a_gpu_takes_the_product_of_both_directions_where_cudnn_cannot(
-    obstructed: Recurrent, reason: str
+def test_a_gpu_takes_triton_where_cudnn_cannot(
+    obstructed: Recurrent, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert obstacle(obstructed, training=False) == reason
-    assert choose_engine([spec(cell="lstm"), obstructed], device="cuda") == (
-        "batched",
-        f"batched: both directions of a step are one product; {reason}.",
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    choice = choose_engine([spec(cell="gru"), obstructed], device="cuda")
+    if {obstructed.activation, obstructed.recurrent_activation} & {"elu"}:
+        reasons = f"{reason}; the Triton kernels have no activation 'elu'"
+        assert choice.reason == f"batched: {TOGETHER}; {reasons}."
+    elif obstructed.activation == "relu":
+        assert choice.reason == f"triton: {THROUGH}."
+    else:
+        assert choice.reason == f"triton: {THROUGH}; {reason}."
+    assert choice.reason.startswith(choice.name)
+
+
+@pytest.mark.parametrize(("obstructed", "reason"), OBSTACLES)
+def test_without_triton_a_gpu_takes_the_product_of_both_directions(
+    obstructed: Recurrent, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    choice = choose_engine([obstructed], device="cuda")
+    assert choice.name == "batched"
+    assert "triton is not installed" in choice.reason or obstructed.activation == "elu"
+
+
+def test_a_gpu_packs_no_relu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    rnn = spec(cell="rnn", activation="relu")
+    assert choose_engine([rnn], device="cuda").name == "triton"
+    assert choose_engine([replace(rnn, hidden_size=256)], device="cuda").name == "native"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "wants_memory", "waiting"),
+    [
+        ("native", {"cell": "lstm"}, False, False),
+        ("native", {"cell": "lstm"}, True, True),
+        ("native", {"cell": "gru"}, True, False),
+        ("native", {"cell": "rnn", "activation": "relu"}, False, True),
+        ("triton", {"cell": "lstm"}, True, False),
+        ("batched", {"cell": "gru"}, False, True),
+        ("scan", {"cell": "gru"}, False, False),
+    ],
+)
+def test_which_masked_passes_wait_for_the_lengths(
+    name: str, fields: dict, wants_memory: bool, waiting: bool
+) -> None:
+    assert (waits(name, [spec(**fields)], wants_memory) is not None) is waiting
 
 
 @pytest.mark.usefixtures("kernel")
@@ -146,9 +189,12 @@ def test_an_unknown_engine_is_refused() -> None:
 
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_recurrent_dropout_keeps_cudnn_away_in_training_alone(cell) -> None:
+def test_recurrent_dropout_keeps_cudnn_away_in_training_alone(
+    cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dropping = spec(cell=cell, recurrent_dropout=0.25)
-    assert choose_engine([dropping], training=True, device="cuda").name == "batched"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    assert choose_engine([dropping], training=True, device="cuda").name == "triton"
     assert choose_engine([dropping], training=False, device="cuda").name == "native"
     dropping = replace(dropping, recurrent_dropout=0.0, dropout=0.25)
     assert choose_engine([dropping], training=True, device="cuda").name == "native"

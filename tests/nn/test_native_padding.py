@@ -75,6 +75,26 @@ def test_what_cannot_run_padded_runs_packed(spec: Recurrent, batch_sizes: list[b
     assert batch_sizes == [True]
 
 
+@pytest.mark.parametrize("other_size", [HIDDEN, OTHER_HIDDEN])
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_an_lstm_whose_memory_nobody_wants_runs_padded(
+    mask: Tensor, other_size: int, batch_sizes: list[bool]
+) -> None:
+    def outputs_alone(run):
+        def call(*arguments, **options):
+            found = run(*arguments, **options)
+            return [one._replace(state=one.state[:1]) for one in found]
+
+        return call
+
+    directions = [one._replace(wants_memory=False) for one in layers(LSTM, other_size)]
+    ours = results(outputs_alone(native.run), directions, features(), mask, padded=True)
+    theirs = results(outputs_alone(scan.run), directions, features(), mask)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=FLOAT64_TOLERANCE)
+    assert batch_sizes == [False, False]
+
+
 @pytest.mark.parametrize("spec", BOUNDED)
 @pytest.mark.parametrize(("training", "packed"), [(True, [False, False]), (False, [True])])
 def test_the_cpu_pads_in_training(
@@ -107,7 +127,7 @@ def test_relu_would_overflow_in_the_padding(monkeypatch: pytest.MonkeyPatch) -> 
     inputs, mask = uniform(2, 211, 3, seed=3), torch.arange(211) < torch.tensor([[2], [3]])
     refused = results(native.run, growing, inputs, mask, padded=True)
     assert all(torch.isfinite(one).all() for one in refused)
-    monkeypatch.setattr(native, "runs_padded", lambda spec: True)
+    monkeypatch.setattr(native, "runs_padded", lambda spec, wants_memory: True)
     forced = results(native.run, growing, inputs, mask, padded=True)
     assert not all(torch.isfinite(one).all() for one in forced)
 

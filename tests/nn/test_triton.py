@@ -21,12 +21,18 @@ from birnn_lightning.nn.specs import Recurrent  # noqa: E402
 from tests.nn.samples import BATCH, EVERY_MASK, HIDDEN, MASKS, features, uniform  # noqa: E402
 from tests.nn.test_batched import (  # noqa: E402
     CELLS,
+    FLOAT32_TOLERANCE,
     TOLERANCE,
     Layers,
     dropping,
     results,
 )
-from tests.nn.test_engines import ARRANGEMENTS, largest_difference, pair  # noqa: E402
+from tests.nn.test_engines import (  # noqa: E402
+    ARRANGEMENTS,
+    largest_difference,
+    pair,
+    to_float32,
+)
 
 DEVICE = "cuda" if CUDA else "cpu"
 ROWS = 21  # more than a program takes
@@ -105,11 +111,27 @@ def test_equals_scan_with_activation(spec: Recurrent, name: str) -> None:
     assert difference(smaller, MASKS["interior"]) <= TOLERANCE
 
 
-@pytest.mark.parametrize("hidden", [1, 17, 30 if CUDA else 64])  # float64 takes twice the memory
+@pytest.mark.parametrize("hidden", [1, 17, 64])
 @pytest.mark.parametrize("spec", CELLS)
 def test_other_sizes(spec: Recurrent, hidden: int) -> None:
     layers = pair(replace(spec, hidden_size=hidden))
     assert difference(layers, MASKS["interior"]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("hidden", [64, 67, 128])
+@pytest.mark.parametrize("spec", CELLS)
+def test_other_sizes_in_float32(spec: Recurrent, hidden: int) -> None:
+    """Matrices that stay in a program, and larger ones that it reads at each step."""
+    layers = [
+        one._replace(weights=one.weights._replace(weight_hh=one.weights.weight_hh / 5))
+        for one in pair(replace(spec, hidden_size=hidden))
+    ]
+    truth = results(scan.run, layers, features(), MASKS["interior"])
+    run = there(engine.run)
+    single = results(run, to_float32(layers), features().float(), MASKS["interior"])
+    for one, other in zip(single, truth, strict=True):
+        scale = max(1.0, float(other.abs().max()))
+        assert float((one.double() - other).abs().max()) / scale <= FLOAT32_TOLERANCE
 
 
 @pytest.mark.parametrize("spec", CELLS)
@@ -164,9 +186,12 @@ def test_a_second_derivative_is_refused() -> None:
 
 def test_what_it_cannot_run_is_said() -> None:
     assert "triton" in ENGINES
-    gru = Recurrent(cell="gru", hidden_size=65)
-    with pytest.raises(ValueError, match="take 64 units at most, not 65"):
+    gru = Recurrent(cell="gru", hidden_size=129)
+    with pytest.raises(ValueError, match="take 128 units at most, not 129"):
         choose_engine([gru], "triton", device="cuda")
+    gru = Recurrent(cell="gru", hidden_size=65)
+    with pytest.raises(ValueError, match="take 64 units at most in float64, not 65"):
+        choose_engine([gru], "triton", device="cuda", dtype=torch.float64)
     with pytest.raises(ValueError, match="no activation 'softmax'"):
         choose_engine([Recurrent(cell="rnn", hidden_size=3, activation="softmax")], "triton")
 

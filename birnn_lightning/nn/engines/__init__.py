@@ -1,6 +1,14 @@
 """An engine runs a recurrent layer's directions; a rule says which one serves a configuration."""
 
-from birnn_lightning.nn.engines.choice import ENGINES, EngineChoice, choose_engine
+from birnn_lightning.nn.engines.choice import ENGINES, EngineChoice, choose_engine, waits
 from birnn_lightning.nn.engines.interface import Direction, DropoutFactors, Outcome
 
-__all__ = ["ENGINES", "Direction", "DropoutFactors", "EngineChoice", "Outcome", "choose_engine"]
+__all__ = [
+    "ENGINES",
+    "Direction",
+    "DropoutFactors",
+    "EngineChoice",
+    "Outcome",
+    "choose_engine",
+    "waits",
+]

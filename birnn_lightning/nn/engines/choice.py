@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import torch
+
 from birnn_lightning.nn.engines import batched, fused, native, scan, triton
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.interface import Engine
@@ -29,12 +31,17 @@ class Offer(NamedTuple):
         obstacle: why it cannot run a spec, in training or not; None where it can.
         of_machine: why it cannot run on a type of device, such as ``"cpu"``; None where it can.
         merit: what it does, to complete the sentence of a choice.
+        of_dtype: why it cannot run a spec in a type of weights; None where it can.
+        waits: why a masked pass on a GPU waits for the lengths of its rows, by spec and whether the
+            LSTM's memory is wanted; None where it does not.
     """
 
     run: Engine
     obstacle: Callable[[Recurrent, bool], str | None]
     of_machine: Callable[[str], str | None]
     merit: str
+    of_dtype: Callable[[Recurrent, torch.dtype], str | None] = lambda spec, dtype: None
+    waits: Callable[[Recurrent, bool], str | None] = lambda spec, wants_memory: None
 
 
 def _nothing(*_: object) -> None:
@@ -53,16 +60,25 @@ _OFFERS: dict[str, Offer] = {
         fused.run, fused.obstacle, _fused_on, "a compiled kernel runs both directions at once"
     ),
     "native": Offer(
-        native.run, native.obstacle, _nothing, "torch's own kernel computes this cell exactly"
+        native.run,
+        native.obstacle,
+        _nothing,
+        "torch's own kernel computes this cell exactly",
+        waits=native.waits,
     ),
     "triton": Offer(
         triton.run,
         triton.obstacle,
         triton.obstacle_of_machine,
         "a GPU kernel takes rows through all steps",
+        of_dtype=triton.obstacle_of_dtype,
     ),
     "batched": Offer(
-        batched.run, batched.obstacle, _nothing, "both directions of a step are one product"
+        batched.run,
+        batched.obstacle,
+        _nothing,
+        "both directions of a step are one product",
+        waits=batched.waits,
     ),
     "scan": Offer(scan.run, _nothing, _nothing, "one step after another, whatever the cell"),
 }
@@ -73,7 +89,8 @@ def choose_engine(
     specs: Sequence[Recurrent],
     requested: str = "auto",
     training: bool = True,
-    device: str = "cpu",
+    device: str | None = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> EngineChoice:
     """Chooses the engine for the directions of a layer.
 
@@ -83,7 +100,8 @@ def choose_engine(
         specs: every cell of every direction.
         requested: ``"auto"``, or an engine's name.
         training: whether what acts in training alone, such as recurrent dropout, acts.
-        device: type of the parameters' device, e.g. ``"cuda"``.
+        device: type of the parameters' device, e.g. ``"cuda"``; None for any that suits.
+        dtype: type of the parameters.
 
     Raises:
         ValueError: no such engine, or the requested one cannot do it.
@@ -91,7 +109,7 @@ def choose_engine(
     if requested == "auto":
         reasons = []
         for name in _order(specs, device):
-            reason = _obstacle(name, specs, training, device)
+            reason = _obstacle(name, specs, training, device, dtype)
             if reason is None:
                 because = "".join(f"; {one}" for one in reasons)
                 return EngineChoice(name, f"{name}: {_OFFERS[name].merit}{because}.")
@@ -99,7 +117,7 @@ def choose_engine(
     if requested not in _OFFERS:
         allowed = ", ".join(["auto", *_OFFERS])
         raise ValueError(f"engine must be one of {allowed}; got {requested!r}.")
-    reason = _obstacle(requested, specs, training, device)
+    reason = _obstacle(requested, specs, training, device, dtype)
     if reason:
         raise ValueError(
             f"engine {requested!r} cannot run this layer: {reason}. Use 'auto' or 'scan'."
@@ -107,18 +125,39 @@ def choose_engine(
     return EngineChoice(requested, f"{requested}: as requested.")
 
 
-def _order(specs: Sequence[Recurrent], device: str) -> tuple[str, ...]:
+def waits(name: str, specs: Sequence[Recurrent], wants_memory: bool) -> str | None:
+    """Why an engine's masked pass on a GPU waits for the lengths of its rows, or None.
+
+    Args:
+        name: of the engine.
+        specs: every cell of every direction.
+        wants_memory: whether the LSTM's final memory is wanted.
+    """
+    reasons = (_OFFERS[name].waits(spec, wants_memory) for spec in specs)
+    return next((reason for reason in reasons if reason), None)
+
+
+def _order(specs: Sequence[Recurrent], device: str | None) -> tuple[str, ...]:
     """The engines from the fastest on."""
     if device != "cpu":
-        return ("native", "batched", "scan")
+        # cuDNN's relu would have to pack masked batches, step by step.
+        packs = any(spec.activation == "relu" for spec in specs)
+        return (*(("triton", "native") if packs else ("native", "triton")), "batched", "scan")
     # Without the compiled kernel: torch has a fused one for the LSTM alone (oneDNN's).
     torch_is_fast = all(spec.cell == "lstm" for spec in specs)
     rest = ("native", "batched") if torch_is_fast else ("batched", "native")
     return ("fused", *rest, "scan")
 
 
-def _obstacle(name: str, specs: Sequence[Recurrent], training: bool, device: str) -> str | None:
+def _obstacle(
+    name: str,
+    specs: Sequence[Recurrent],
+    training: bool,
+    device: str | None,
+    dtype: torch.dtype,
+) -> str | None:
     """The first reason why an engine cannot run the specs, or None."""
     offer = _OFFERS[name]
-    reasons = (offer.obstacle(spec, training) for spec in specs)
-    return next((reason for reason in reasons if reason), None) or offer.of_machine(device)
+    reasons = (offer.obstacle(spec, training) or offer.of_dtype(spec, dtype) for spec in specs)
+    of_spec = next((reason for reason in reasons if reason), None)
+    return of_spec or (None if device is None else offer.of_machine(device))

@@ -8,7 +8,10 @@ from torch import Tensor
 
 
 def once_differentiable(
-    engine: str, gradients: Sequence[Tensor | None], anchors: Sequence[Tensor | None]
+    who: str,
+    gradients: Sequence[Tensor | None],
+    anchors: Sequence[Tensor | None],
+    advice: str = "Use engine 'scan'.",
 ) -> tuple[Tensor | None, ...]:
     """Gradients as they are; to differentiate them raises.
 
@@ -16,24 +19,23 @@ def once_differentiable(
     torch's takes them for constants when the gradients of the outputs are, as those of a sum.
 
     Args:
-        engine: its name.
+        who: whose they are.
         gradients: what a backward pass found.
         anchors: all tensors that the gradients depend on.
+        advice: what to do instead.
     """
     if not torch.is_grad_enabled():
         return tuple(gradients)
-    return _Undifferentiable.apply(engine, len(gradients), *gradients, *anchors)
+    refusal = f"{who} has no second derivative; got a gradient to differentiate again. {advice}"
+    return _Undifferentiable.apply(refusal, len(gradients), *gradients, *anchors)
 
 
 class _Undifferentiable(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, engine: str, count: int, *tensors: Tensor | None) -> Any:
-        ctx.engine = engine
+    def forward(ctx: Any, refusal: str, count: int, *tensors: Tensor | None) -> Any:
+        ctx.refusal = refusal
         return tuple(None if one is None else one.clone() for one in tensors[:count])
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor | None) -> Any:
-        raise RuntimeError(
-            f"engine {ctx.engine!r} has no second derivative; got a gradient to differentiate "
-            "again. Use engine 'scan'."
-        )
+        raise RuntimeError(ctx.refusal)

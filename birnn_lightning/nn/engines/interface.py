@@ -31,6 +31,8 @@ class Direction(NamedTuple):
         dropout: factors of the inputs and of the state.
         wants_sequence: whether every step's output is wanted. Where not, the final state is enough:
             an engine may return a sequence without steps.
+        wants_memory: whether the LSTM's final memory is wanted. Where not, an engine may return a
+            state of its output alone.
     """
 
     spec: Recurrent
@@ -38,6 +40,7 @@ class Direction(NamedTuple):
     state: State
     dropout: DropoutFactors = DropoutFactors()
     wants_sequence: bool = True
+    wants_memory: bool = True
 
 
 class Outcome(NamedTuple):

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from birnn_lightning.nn.cells import State, Weights
-from birnn_lightning.nn.engines.cudnn_weights import flatten
+from birnn_lightning.nn.concatenation import stacked
+from birnn_lightning.nn.engines.cudnn_weights import flatten, unwarned
 from birnn_lightning.nn.engines.interface import Direction, Outcome
 from birnn_lightning.nn.masks import compact
 from birnn_lightning.nn.specs import STATES, Recurrent
@@ -53,7 +55,7 @@ def run(
             which needs `runs_padded` and a call for each direction; or packed, without padding,
             which makes a GPU wait for the lengths. None takes `prefers_padding`.
     """
-    if mask is None or not all(runs_padded(one.spec) for one in directions):
+    if mask is None or not all(runs_padded(one.spec, one.wants_memory) for one in directions):
         padded = False
     elif padded is None:
         padded = prefers_padding(inputs)
@@ -67,13 +69,13 @@ def run(
     ]
 
 
-def runs_padded(spec: Recurrent) -> bool:
+def runs_padded(spec: Recurrent, wants_memory: bool) -> bool:
     """Whether a kernel may run on past a row's end, where its outputs are dropped.
 
-    Not the LSTM: kernels return ``c`` of the last step alone. Not relu: it may overflow in the
-    padding, and the gradient of a weight is then 0 times infinity.
+    Not for the LSTM's memory: kernels return that of the last step alone. Not relu: it may overflow
+    in the padding, and the gradient of a weight is then 0 times infinity.
     """
-    return spec.cell != "lstm" and spec.activation == "tanh"
+    return spec.activation == "tanh" and not (spec.cell == "lstm" and wants_memory)
 
 
 def prefers_padding(inputs: Tensor) -> bool:
@@ -82,10 +84,17 @@ def prefers_padding(inputs: Tensor) -> bool:
     On a CPU in training: packed, the backward pass goes through slices of the batch step by step,
     which takes 2.4 to 4 times as long as computing the padding does (RNN and GRU; batch 32, time
     200, 64 units, rows full or of random length); in inference, packed is the faster. On a GPU
-    packed, until somebody has measured: both directions then share a call, while padding spares
-    the wait for the lengths and lets cuDNN take its persistent kernels of few units.
+    always: packed, cuDNN launches every step by itself, and takes 5 to 7 times as long at 64 and
+    128 units, still longer at 256 (one layer; batch 32, time 200; an H200).
     """
-    return not inputs.is_cuda and torch.is_grad_enabled()
+    return inputs.is_cuda or torch.is_grad_enabled()
+
+
+def waits(spec: Recurrent, wants_memory: bool) -> str | None:
+    """Why a masked pass on a GPU waits for the lengths of its rows, or None."""
+    if runs_padded(spec, wants_memory):
+        return None
+    return "cuDNN packs the valid steps, whose number it must know"
 
 
 def _run_direction(
@@ -105,7 +114,12 @@ def _is_pair(directions: Sequence[Direction]) -> bool:
     """Whether the directions are what torch calls bidirectional."""
     if len(directions) != 2 or any(d.dropout.inputs is not None for d in directions):
         return False
-    first, second = (direction.spec for direction in directions)
+    return _mirror(*(direction.spec for direction in directions))
+
+
+@lru_cache(maxsize=256)
+def _mirror(first: Recurrent, second: Recurrent) -> bool:
+    """Whether the second does backwards what the first does forwards."""
     return not first.go_backwards and second == replace(first, go_backwards=True)
 
 
@@ -120,10 +134,12 @@ def _run_kernel(
     spec = directions[0].spec
     by_direction = [_flat_weights(direction.weights) for direction in directions]
     flat = [tensor for weights in by_direction for tensor in weights]
-    flatten(spec, flat, per_direction=len(by_direction[0]))
-    initial = [torch.stack(states) for states in zip(*(d.state for d in directions), strict=True)]
+    is_flat = flatten(spec, flat, per_direction=len(by_direction[0]))
+    initial = [stacked(states) for states in zip(*(d.state for d in directions), strict=True)]
     options = (spec.use_bias, 1, 0.0, torch.is_grad_enabled(), len(directions) == 2)
     kernel = KERNELS[spec.cell, spec.activation]
+    if not is_flat:
+        kernel = unwarned(kernel)
     if mask is None or len(inputs) == 0:  # torch packs no empty batch
         sequence, *final = kernel(inputs, _hidden(spec, initial), flat, *options, True)
         return _outcomes(sequence, final, len(directions))
@@ -132,7 +148,7 @@ def _run_kernel(
     compacted = compaction.gather(torch.where(mask[..., None], inputs, 0))
     lengths = compaction.lengths.clamp(min=1)
     if padded:
-        sequence, _ = kernel(compacted, _hidden(spec, initial), flat, *options, True)
+        sequence, *_ = kernel(compacted, _hidden(spec, initial), flat, *options, True)
         last = (lengths - 1)[:, None, None].expand(-1, 1, spec.hidden_size)
         final = [sequence.gather(1, last).transpose(0, 1)]
     else:
@@ -164,11 +180,11 @@ def _hidden(spec: Recurrent, states: list[Tensor]) -> Tensor | list[Tensor]:
 
 def _outcomes(sequence: Tensor, final: Sequence[Tensor], count: int) -> list[Outcome]:
     """Splits the kernel's concatenated directions."""
-    return [
-        Outcome(part, tuple(state[index] for state in final))
-        for index, part in enumerate(sequence.chunk(count, dim=-1))
-    ]
+    parts = sequence.chunk(count, dim=-1) if count > 1 else (sequence,)
+    states = zip(*(state.unbind(0) for state in final), strict=True)
+    return [Outcome(part, state) for part, state in zip(parts, states, strict=True)]
 
 
 def _where(condition: Tensor, first: State, second: State) -> State:
-    return tuple(torch.where(condition, a, b) for a, b in zip(first, second, strict=True))
+    """``first`` where true; it may lack the LSTM's memory."""
+    return tuple(torch.where(condition, a, b) for a, b in zip(first, second, strict=False))

@@ -1,6 +1,6 @@
 """The tensors of directions with equal settings as one, for engines that run them at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from birnn_lightning.nn.cells import Weights, cell_of
+from birnn_lightning.nn.concatenation import stacked
 from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.interface import Direction, Engine, Outcome
 from birnn_lightning.nn.engines.scan import project
@@ -78,6 +79,13 @@ def run_alike(
     ]
 
 
+def needs_gradient(*groups: Iterable[Tensor | None]) -> bool:
+    """Whether autograd must know what is computed from these tensors."""
+    return torch.is_grad_enabled() and any(
+        tensor is not None and tensor.requires_grad for group in groups for tensor in group
+    )
+
+
 def _settings(direction: Direction) -> tuple:
     """What directions that run at once have in common."""
     spec, weights, dropout = direction.spec, direction.weights, direction.dropout
@@ -110,7 +118,7 @@ def operands_of(directions: Sequence[Direction], inputs: Tensor, steps: TokenSte
     biased = [one._replace(bias_ih=_sum_of_biases(one, bias is not None)) for one in weights]
     projected = _project(directions, tokens, biased, steps)
     factors = [one.dropout.state for one in directions if one.dropout.state is not None]
-    states = [torch.stack(parts) for parts in zip(*(one.state for one in directions), strict=True)]
+    states = [stacked(parts) for parts in zip(*(one.state for one in directions), strict=True)]
     if steps.order is not None:
         states = [state.index_select(1, steps.order) for state in states]
     return Operands(

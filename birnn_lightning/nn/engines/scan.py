@@ -24,7 +24,7 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
 
 def run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> Outcome:
     """Runs one direction; a masked step gives output 0 and leaves the state as it is."""
-    spec, weights, state, dropout, _ = direction
+    spec, weights, state, dropout, *_ = direction
     step = cell_of(spec).step
     activation, recurrent_activation = activations_of(spec)
     recurrence = Recurrence(weights.weight_hh, weights.bias_hh, dropout.state)

@@ -7,7 +7,6 @@ at once.
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from birnn_lightning.nn.engines.batched.activations import ACROSS_UNITS
@@ -17,7 +16,7 @@ from birnn_lightning.nn.engines.batched.passes import run_forward
 from birnn_lightning.nn.engines.batched.plan import Plan
 from birnn_lightning.nn.engines.batched.steps import steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
-from birnn_lightning.nn.engines.operands import operands_of, run_alike
+from birnn_lightning.nn.engines.operands import needs_gradient, operands_of, run_alike
 from birnn_lightning.nn.specs import Recurrent
 
 
@@ -27,6 +26,11 @@ def obstacle(spec: Recurrent, training: bool) -> str | None:
         if name in ACROSS_UNITS:
             return f"the batched engine computes units apart, which activation {name!r} mixes"
     return None
+
+
+def waits(spec: Recurrent, wants_memory: bool) -> str | None:
+    """Why a masked pass on a GPU waits for the lengths of its rows."""
+    return "the batched engine computes as many rows at each step as there are then"
 
 
 def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
@@ -50,9 +54,7 @@ def _run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -
     )
     operands = operands_of(directions, inputs, steps)
     anchors = [inputs, *(tensor for one in directions for tensor in (*one.weights, *one.state))]
-    if torch.is_grad_enabled() and any(
-        tensor is not None and tensor.requires_grad for tensor in (*operands, *anchors)
-    ):
+    if needs_gradient(operands, anchors):
         sequence, *finals = Recurrence.apply(plan, *operands, *anchors)
     else:
         (sequence, *finals), _ = run_forward(plan, operands)

@@ -56,7 +56,7 @@ class Cell(Protocol):
     """A cell.
 
     Attributes:
-        groups: gates, as numbers in torch's order, of each recurrent product.
+        groups: gates that follow each other, in torch's order, of each recurrent product.
         operand_is_extra: of each group, whether `Kept.extra` and not ``h`` enters its product.
         has_extra: whether `Kept.extra` is used.
         last_apart: whether the last gate's product has a gradient of its own, `Gradients.extra`.

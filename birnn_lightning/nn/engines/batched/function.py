@@ -48,5 +48,5 @@ class Recurrence(torch.autograd.Function):
                 bias = found.seen.view(-1, len(operands.h), h.shape[1]).sum(0)[:, None]
         states = (*found.states, None)[:2]
         gradients = (found.gates.flatten(1), weight, bias, None, *states)
-        gradients = once_differentiable("batched", gradients, (*outputs, *given))
+        gradients = once_differentiable("engine 'batched'", gradients, (*outputs, *given))
         return (None, *gradients, *(None for _ in given[size - 1 :]))

@@ -45,9 +45,10 @@ class Plan:
         """The product of each group; see `Operands`."""
         if factor is not None and self.steps.order is not None:
             factor = factor[:, self.steps.order]
+        spans = [slice(group[0], group[-1] + 1) for group in self.cell.groups]
         return [
-            Product(weight[:, list(group)], None if factor is None else factor[:, :, list(group)])
-            for group in self.cell.groups
+            Product(weight[:, span], None if factor is None else factor[:, :, span])
+            for span in spans
         ]
 
     def packed(self, flat: Tensor, segment: Segment, gates: int = 1) -> Tensor:

@@ -90,11 +90,11 @@ class Steps(NamedTuple):
         """Where the gates' rows ``(tokens * direction * count, hidden)`` come from.
 
         Args:
-            gates: those wanted, in the order wanted.
+            gates: those wanted, one after the other.
             count: gates of a cell.
             by_gate: whether rows of a gate lie together, or gates of a row.
         """
-        chosen = torch.tensor(gates, device=self.token.device)
+        chosen = torch.arange(gates[0], gates[-1] + 1, device=self.token.device)
         index = self.token[:, None] * count + chosen
         if not by_gate:
             return index.flatten()

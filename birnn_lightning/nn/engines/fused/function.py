@@ -268,7 +268,7 @@ class Recurrence(torch.autograd.Function):
         with torch.no_grad(), without_autocast("cpu"):
             by_operand = run_backward(ctx.run, directions, needed, outputs)
         found = [gradient for one in by_operand for gradient in one]
-        return (None, *once_differentiable("fused", found, (*outputs, *saved)))
+        return (None, *once_differentiable("engine 'fused'", found, (*outputs, *saved)))
 
 
 def by_direction(flat: Sequence[Any]) -> list[Operands]:

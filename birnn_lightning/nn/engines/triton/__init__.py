@@ -7,17 +7,19 @@ express: dropout of the state, the GRU with its reset gate first, other activati
 import importlib.util
 import os
 from collections.abc import Sequence
+from functools import partial
 
+import torch
 from torch import Tensor
 
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
-from birnn_lightning.nn.engines.operands import operands_of, run_alike
-from birnn_lightning.nn.engines.triton.tokens import tokens_of
+from birnn_lightning.nn.engines.operands import needs_gradient, operands_of, run_alike
+from birnn_lightning.nn.engines.triton.rows import rows_of
 from birnn_lightning.nn.specs import Recurrent
 
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "hard_sigmoid")
-LARGEST_HIDDEN = 64
-"""Units whose recurrent matrices a program can hold."""
+LARGEST_HIDDEN, LARGEST_IN_FLOAT64 = 128, 64
+"""Units of which a program holds the states and a gate's matrix; up to 64, all of the matrices."""
 
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
@@ -27,6 +29,14 @@ def obstacle(spec: Recurrent, training: bool) -> str | None:
             return f"the Triton kernels have no activation {name!r}"
     if spec.hidden_size > LARGEST_HIDDEN:
         return f"the Triton kernels take {LARGEST_HIDDEN} units at most, not {spec.hidden_size}"
+    return None
+
+
+def obstacle_of_dtype(spec: Recurrent, dtype: torch.dtype) -> str | None:
+    """Why the kernels cannot run a spec with weights of a type, or None where they can."""
+    if dtype == torch.float64 and spec.hidden_size > LARGEST_IN_FLOAT64:
+        most = f"{LARGEST_IN_FLOAT64} units at most in float64"
+        return f"the Triton kernels take {most}, not {spec.hidden_size}"
     return None
 
 
@@ -42,31 +52,33 @@ def obstacle_of_machine(device: str) -> str | None:
 def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
     """Runs directions of equal settings at once, others one by one; see `Engine` for the shapes.
 
-    Computes in float64 where the inputs are, otherwise in float32.
+    Computes in float64 where the inputs are, otherwise in float32; under autocast, or where torch
+    may use TF32 in products of matrices, with factors rounded to TF32's 11 bits.
     """
-    return run_alike(_run, directions, inputs, mask)
+    rounds = torch.is_autocast_enabled(inputs.device.type) or torch.backends.cuda.matmul.allow_tf32
+    precision = "tf32" if rounds else "tf32x3"
+    return run_alike(partial(_run, precision=precision), directions, inputs, mask)
 
 
-def _run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
+def _run(
+    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None, precision: str
+) -> list[Outcome]:
     """Runs directions of equal settings."""
-    from birnn_lightning.nn.engines.triton.function import Recurrence, Run
+    from birnn_lightning.nn.engines.triton.function import Recurrence, Run, run_forward
 
     batch, time = inputs.shape[:2]
-    tokens = tokens_of((batch, time), mask, inputs.device)
-    operands = operands_of(directions, inputs, tokens)
-    if operands.factor is not None and tokens.order is not None:
-        operands = operands._replace(factor=operands.factor.index_select(1, tokens.order))
+    rows = rows_of((batch, time), mask, inputs.device)
+    if mask is not None:  # NaN in a masked step would reach the gradients of the weights
+        inputs = torch.where(mask[..., None], inputs, 0)
+    operands = operands_of(directions, inputs, rows)
     backwards = tuple(direction.spec.go_backwards for direction in directions)
-    plan = Run(directions[0].spec, tokens, backwards)
+    plan = Run(directions[0].spec, rows, backwards, precision)
     anchors = [inputs, *(tensor for one in directions for tensor in (*one.weights, *one.state))]
-    outputs, *finals = Recurrence.apply(plan, *operands, *anchors)
-    if tokens.tokens is not None:
-        flat = outputs.new_zeros(batch * time, *outputs.shape[1:])
-        outputs = flat.index_copy(0, tokens.tokens, outputs)
+    if needs_gradient(operands, anchors):
+        outputs, *finals = Recurrence.apply(plan, *operands, *anchors)
+    else:
+        (outputs, *_), finals = run_forward(plan, operands, keeps=False)
     sequence = outputs.unflatten(0, (batch, time))
-    if tokens.order is not None:
-        inverse = tokens.order.argsort()
-        finals = [final.index_select(1, inverse) for final in finals]
     states = finals[: len(directions[0].state)]
     return [
         Outcome(sequence[:, :, index], tuple(final[index] for final in states))

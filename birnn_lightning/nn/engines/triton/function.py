@@ -1,5 +1,6 @@
 """The kernels under autograd."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,16 +13,22 @@ from birnn_lightning.nn.cells import cell_of
 from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.differentiation import once_differentiable
 from birnn_lightning.nn.engines.operands import Operands
-from birnn_lightning.nn.engines.triton import kernels
-from birnn_lightning.nn.engines.triton.tokens import Tokens
+from birnn_lightning.nn.engines.triton.backward import backward
+from birnn_lightning.nn.engines.triton.forward import forward
+from birnn_lightning.nn.engines.triton.rows import Rows
 from birnn_lightning.nn.specs import STATES, Recurrent
 
 ROWS = 16
 """Rows of a program: the fewest that a product of matrices takes."""
-WARPS = 16
-"""Of a program: with fewer, the recurrent matrices do not fit its registers."""
+RESIDENT_BYTES = 64 * 1024
+"""Recurrent matrices up to this size stay in a program's registers from step to step."""
 SAVED = {"rnn": 0, "lstm": 5, "gru": 4}
 """Values of a unit and token that the way back needs beside states."""
+
+
+def width_of(hidden: int) -> int:
+    """Units of a program's tiles, a power of 2; those beyond ``hidden`` are zero."""
+    return max(1 << (hidden - 1).bit_length(), ROWS)
 
 
 @dataclass(frozen=True)
@@ -30,13 +37,16 @@ class Run:
 
     Attributes:
         spec: of every direction.
-        tokens: of the batch.
+        rows: of the batch.
         backwards: of each direction, whether it starts from the end.
+        precision: of float32's products: ``tf32``, or ``tf32x3``, three of them that sum to
+            float32's precision.
     """
 
     spec: Recurrent
-    tokens: Tokens
+    rows: Rows
     backwards: tuple[bool, ...]
+    precision: str
 
     @property
     def cell(self) -> str:
@@ -49,35 +59,42 @@ class Run:
         """Sums of a unit that have gradients: the GRU's candidate has two, of input and state."""
         return len(cell_of(self.spec).gates) + (self.cell == "gru")
 
-    def launch(self, kernel: Any, operands: Operands, *tensors: Tensor | None) -> None:
+    def empty(self, like: Tensor, *shape: int) -> Tensor:
+        """A tensor that a kernel fills, zero where it does not: at masked tokens."""
+        masked = self.rows.places is not None
+        return like.new_zeros(shape) if masked else like.new_empty(shape)
+
+    def launch(
+        self, kernel: Any, operands: Operands, tensors: Sequence[Tensor | None], keeps: bool = True
+    ) -> None:
         """Runs a kernel: a program for each tile of rows and direction.
 
         Args:
-            kernel: `kernels.forward` or `kernels.backward`.
+            kernel: `forward` or `backward`.
             operands: of the recurrence; what is None is not read.
             tensors: the kernel's others.
+            keeps: whether a way back may follow.
 
         Raises:
             RuntimeError: the GPU's shared memory is too small for the weights.
         """
         directions, rows, hidden = operands.h.shape
-        h = operands.h
-        backwards = torch.tensor(self.backwards, dtype=torch.int32, device=h.device)
+        if not rows:
+            return
+        h, time = operands.h, self.rows.shape[1]
         arguments = (
             *(h if one is None else one.contiguous() for one in operands),
             *(h if one is None else one for one in tensors),
-            self.tokens.starts,
-            self.tokens.lengths,
-            backwards,
+            *(h if one is None else one for one in self.rows[2:]),
             rows,
+            time,
             directions,
         )
-        if not rows:
-            return
+        grid = (triton.cdiv(rows, ROWS), directions)
         try:
             with torch.cuda.device_of(h):
-                kernel[(triton.cdiv(rows, ROWS), directions)](
-                    *arguments, **self.constants(operands), num_warps=WARPS
+                kernel[grid](
+                    *arguments, **self.constants(operands, keeps), num_warps=self.warps(operands)
                 )
         except OutOfResources as error:
             raise RuntimeError(
@@ -85,7 +102,16 @@ class Run:
                 f"in {h.dtype}; this GPU has {error.limit}. Use engine 'batched'."
             ) from error
 
-    def constants(self, operands: Operands) -> dict[str, Any]:
+    def matrices(self, operands: Operands) -> int:
+        """Bytes of a direction's recurrent matrices in a program."""
+        gates, width = operands.weight.shape[1], width_of(operands.weight.shape[-1])
+        return gates * width**2 * operands.weight.element_size()
+
+    def warps(self, operands: Operands) -> int:
+        """Of a program: more where fewer have too few registers (an H200)."""
+        return 4 if self.matrices(operands) < RESIDENT_BYTES else 8
+
+    def constants(self, operands: Operands, keeps: bool) -> dict[str, Any]:
         """What a kernel is compiled for."""
         gates, hidden = operands.weight.shape[1:3]
         return {
@@ -93,14 +119,18 @@ class Run:
             "ACT": self.spec.activation,
             "GATE": self.spec.recurrent_activation,
             "HIDDEN": hidden,
-            "WIDTH": max(triton.next_power_of_2(hidden), ROWS),
+            "WIDTH": width_of(hidden),
             "ROWS": ROWS,
             "GATES": gates,
             "SUMS": self.sums,
             "SAVED": SAVED[self.spec.cell],
             "HAS_BIAS": operands.bias is not None,
             "HAS_FACTOR": operands.factor is not None,
-            "PRECISION": "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
+            "MASKED": self.rows.places is not None,
+            "BACKWARDS": sum(bit << index for index, bit in enumerate(self.backwards)),
+            "KEEPS": keeps,
+            "RESIDENT": self.matrices(operands) <= RESIDENT_BYTES,
+            "PRECISION": self.precision,
         }
 
 
@@ -119,15 +149,19 @@ class Kept(NamedTuple):
     saved: Tensor
 
 
-def run_forward(run: Run, operands: Operands) -> tuple[Kept, list[Tensor]]:
-    """What is kept, and the final states ``(direction, rows, hidden)``."""
+def run_forward(run: Run, operands: Operands, keeps: bool) -> tuple[Kept, list[Tensor]]:
+    """What is kept, but for the outputs empty where nothing is, and the final states.
+
+    The final states are ``(direction, rows, hidden)``.
+    """
     h, tokens = operands.h, len(operands.projected)
     directions, _, hidden = h.shape
-    outputs, previous = (h.new_empty(tokens, directions, hidden) for _ in range(2))
-    kept = Kept(outputs, previous, h.new_empty(tokens, directions, SAVED[run.spec.cell], hidden))
+    outputs = run.empty(h, tokens, directions, hidden)
+    previous = run.empty(h, tokens if keeps else 0, directions, hidden)
+    saved = run.empty(h, len(previous), directions, SAVED[run.spec.cell], hidden)
     finals = [torch.empty_like(h) for _ in STATES[run.spec.cell]]
-    run.launch(kernels.forward, operands, *kept, finals[0], finals[-1])
-    return kept, finals
+    run.launch(forward, operands, (outputs, previous, saved, finals[0], finals[-1]), keeps)
+    return Kept(outputs, previous, saved), finals
 
 
 class Recurrence(torch.autograd.Function):
@@ -141,7 +175,7 @@ class Recurrence(torch.autograd.Function):
     def forward(ctx: Any, run: Run, *tensors: Tensor | None) -> tuple[Tensor, ...]:
         """Keeps what the way back needs."""
         operands = Operands(*tensors[: len(Operands._fields)])  # type: ignore[arg-type]
-        kept, finals = run_forward(run, operands)
+        kept, finals = run_forward(run, operands, keeps=True)
         ctx.run = run
         ctx.count = len(tensors) - 1
         ctx.set_materialize_grads(False)
@@ -157,7 +191,7 @@ class Recurrence(torch.autograd.Function):
         operands = Operands(kept.previous, *given[: size - 1])
         with torch.no_grad(), without_autocast(kept.outputs.device.type):
             gradients = run_backward(ctx.run, operands, kept, outputs)
-        gradients = once_differentiable("triton", gradients, (*outputs, *given))
+        gradients = once_differentiable("engine 'triton'", gradients, (*outputs, *given))
         return (None, *gradients, *(None for _ in given[size - 1 :]))
 
 
@@ -173,11 +207,9 @@ def run_backward(
         for one, state in zip(outputs[1:], states, strict=True)
     ]
     of_states = [torch.empty_like(state) for state in states]
-    of_sums = kept.outputs.new_empty(len(kept.outputs), directions, run.sums, hidden)
-    run.launch(
-        kernels.backward, operands, *kept, of_outputs, of_sums,
-        of_finals[0], of_finals[-1], of_states[0], of_states[-1],
-    )  # fmt: skip
+    of_sums = run.empty(kept.outputs, len(kept.outputs), directions, run.sums, hidden)
+    tensors = (of_outputs, of_sums, of_finals[0], of_finals[-1], of_states[0], of_states[-1])
+    run.launch(backward, operands, (*kept, *tensors))
     gates = operands.weight.shape[1]
     of_bias = None
     if operands.bias is not None:
@@ -193,17 +225,17 @@ def run_backward(
 
 
 def _weight_gradient(run: Run, operands: Operands, kept: Kept, of_sums: Tensor) -> Tensor:
-    """Of each gate its sums' gradients, times what it saw of the state."""
-    weight = torch.empty_like(operands.weight)
-    gates = list(range(weight.shape[1]))
-    sums = [3 if run.cell == "gru" and gate == 2 else gate for gate in gates]
-    rows = None if operands.factor is None else run.tokens.place_of_token
-    for direction in range(len(weight)):
-        for gate in gates:
-            seen = kept.previous[:, direction]
-            if run.cell == "gru reset before" and gate == 2:
-                seen = kept.saved[:, direction, 3]
-            elif operands.factor is not None:
-                seen = seen * operands.factor[direction, rows, gate]
-            weight[direction, gate] = of_sums[:, direction, sums[gate]].T @ seen
-    return weight
+    """``(direction, gate, hidden, hidden)``: of each gate its sums' times what it saw."""
+    gates = operands.weight.shape[1]
+    if run.cell == "gru":  # of r, z, and what is in the reset gate's brackets
+        of_sums = torch.cat([of_sums[:, :, :2], of_sums[:, :, 3:]], dim=2)
+    seen = kept.previous[:, :, None]
+    if operands.factor is not None:
+        seen = seen * operands.factor.transpose(0, 1)[run.rows.row_of_token]
+    if run.cell == "gru reset before":
+        seen = seen.expand(-1, -1, gates, -1).clone()
+        seen[:, :, 2] = kept.saved[:, :, 3]  # with its factor
+    if seen.shape[2] == 1:  # one product for all gates of a direction
+        found = of_sums.flatten(2).permute(1, 2, 0) @ seen[:, :, 0].transpose(0, 1)
+        return found.unflatten(1, (gates, -1))
+    return of_sums.permute(1, 2, 3, 0) @ seen.permute(1, 2, 0, 3)
