@@ -19,6 +19,7 @@ from birnn_lightning.losses import (
 )
 from birnn_lightning.metrics import StageMetrics
 from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel
+from birnn_lightning.nn.cuda_graphs import CudaGraphs
 from birnn_lightning.nn.layers import Embedding
 from birnn_lightning.nn.specs import ModelSpec
 from birnn_lightning.optim import KerasOptimizer, OptimizerConfig, end_epoch
@@ -38,6 +39,8 @@ class SequenceClassifier(SupervisedModule):
             the last layer must have, or none; or ``probabilities``, which are clipped as Keras
             clips what it finds no logits behind. A regression's is of what the last layer makes.
         engine: ``auto``, or the engine that every recurrent layer shall use.
+        cuda_graphs: whether a GPU records its passes over batches of one shape and replays them:
+            see `birnn_lightning.nn.cuda_graphs`. Gradients then cannot be differentiated again.
         optimizer: the fields of `OptimizerConfig`.
 
     Attributes:
@@ -55,6 +58,7 @@ class SequenceClassifier(SupervisedModule):
         label_smoothing: float = 0.0,
         loss_from: LossFrom = "logits",
         engine: str = "auto",
+        cuda_graphs: bool = False,
         **optimizer: Any,
     ) -> None:
         """Builds and initialises the model."""
@@ -64,6 +68,8 @@ class SequenceClassifier(SupervisedModule):
         self.label_smoothing = label_smoothing
         self.loss_from: LossFrom = loss_from
         self.engine = engine
+        self.cuda_graphs = cuda_graphs
+        self._graphs = CudaGraphs()
         self.model = SequenceModel(spec)
         self.output_shape = spec.shapes()[spec.outputs[0]]
         self._check_settings(class_weights)
@@ -72,8 +78,7 @@ class SequenceClassifier(SupervisedModule):
         self.register_buffer("class_weights", weights, persistent=False)
         for layer in self.recurrent_layers.values():
             layer.requested_engine = engine
-            if engine != "auto":
-                layer.engine()
+            layer.check_engine()  # on the machine that it is later moved to
         self.metrics = StageMetrics(task, self.num_classes)
         self.confusion: Tensor | None = None
         self.hparams.update(self.to_config())
@@ -177,7 +182,8 @@ class SequenceClassifier(SupervisedModule):
     ) -> tuple[Masked, ...]:
         """The logits of every output, each in its layer's shape, with their masks."""
         first = next(self.parameters())
-        found = self.model(masked_inputs(self.spec, inputs, lengths, mask, first))
+        given = masked_inputs(self.spec, inputs, lengths, mask, first)
+        found = self._graphs(self.model, given) if self.cuda_graphs else self.model(given)
         return (found,) if isinstance(found, Masked) else found
 
     def reset_states(self) -> None:
@@ -253,6 +259,7 @@ class SequenceClassifier(SupervisedModule):
             "label_smoothing": self.label_smoothing,
             "loss_from": self.loss_from,
             "engine": self.engine,
+            "cuda_graphs": self.cuda_graphs,
             **self.optimizer_config.to_config(),
         }
 
