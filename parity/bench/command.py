@@ -36,8 +36,8 @@ def run_bench(options: argparse.Namespace) -> bool:
     found, names = configurations(options), peer_names(options)
     _check_engines(options.engines)
     absent = {name: reason for name in names if (reason := missing(name, options.device))}
-    measured = Measured(missing=absent, facts=run_facts(options), cliffs=options.cliffs)
     here = peers_here(names, absent)
+    measured = Measured(missing=absent, facts=run_facts(options), cliffs=options.cliffs)
     interrupted = None
     with tempfile.TemporaryDirectory() as folder:
         if options.text:
@@ -99,7 +99,7 @@ def run_facts(options: argparse.Namespace) -> dict[str, str]:
     cores = min(options.threads, len(available_cores()))
     found["Threads"] = f"{options.threads} on {cores} cores"
     found["Clock"] = options.clock
-    found["Device"] = options.device
+    found["Device"] = options.device if options.device == "cpu" else _gpu()
     found["Command"] = shlex.join(["python", "-m", "parity", *sys.argv[1:]])
     return found
 
@@ -110,6 +110,16 @@ def _processor() -> str:
     lines = path.read_text().splitlines() if path.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def _gpu() -> str:
+    """The GPU's name, and what computes there."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ValueError("--device cuda needs a GPU; torch finds none here.")
+    name, cudnn = torch.cuda.get_device_name(), torch.backends.cudnn.version()
+    return f"{name}, CUDA {torch.version.cuda}, cuDNN {cudnn}, TF32 off"
 
 
 def progress(configuration: Configuration, outcomes: list[Outcome]) -> str:

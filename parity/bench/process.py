@@ -133,6 +133,7 @@ def start_peer(name: str, *, device: str, threads: int, timeout: float, folder: 
     environment = {**os.environ, **dict.fromkeys(ENVIRONMENT, str(threads))}
     environment |= peer_kind(name).environment
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    environment["NVIDIA_TF32_OVERRIDE"] = "0"  # float32 means float32 on a GPU too
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     command = [sys.executable, "-m", "parity.bench.worker", name, device, folder]

@@ -9,7 +9,7 @@ from typing import Any
 
 from parity.bench.cliffs import cliff_configurations
 from parity.bench.configuration import CELLS, MASKS, WORKLOADS, Configuration
-from parity.bench.peers import OURS, PEERS
+from parity.bench.peers import OURS, PEERS, is_ours, peers_of
 
 SIZES = {"hidden": (64,), "time": (200,), "batch": (32,)}
 SWEEPS = {
@@ -150,10 +150,10 @@ def chosen(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
 
 def peer_names(options: argparse.Namespace) -> list[str]:
     """The peers to measure, ours first, then ours with each engine asked for."""
-    names = options.peers or (QUICK_PEERS if options.quick else tuple(PEERS))
+    names = options.peers or (QUICK_PEERS if options.quick else peers_of(options.device))
     engines = [f"{OURS}:{engine}" for engine in options.engines]
-    ours = [name for name in names if name == OURS]
-    return [*ours, *engines, *(name for name in names if name != OURS)]
+    ours = [name for name in names if is_ours(name)]
+    return [*ours, *engines, *(name for name in names if not is_ours(name))]
 
 
 def repetitions(options: argparse.Namespace) -> int:

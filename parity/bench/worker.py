@@ -47,7 +47,7 @@ class Worker:
         spec = self._models.build_spec(chosen)
         weights = self._models.starting_weights(spec)
         self._peers.pop(plain, None)
-        self._level = reset_peak()
+        self._level = reset_peak(self._place.device)
         started = time.perf_counter()
         try:
             peer = self._module.build(chosen, spec, weights, self._place, **self._kind.options)
@@ -73,7 +73,7 @@ class Worker:
 
     def release(self) -> dict[str, Any]:
         """Drops the model."""
-        most = peak()
+        most = peak(self._place.device)
         del self._peers[False]
         return {"peak": most, "rise": most - self._level}
 

@@ -8,6 +8,7 @@ from typing import Any
 from parity.bench.configuration import Configuration
 
 OURS = "ours"
+CPU_AND_GPU = ("cpu", "cuda")
 GEMM = "gemm"
 
 
@@ -20,7 +21,7 @@ class PeerKind:
         options: further arguments of that function.
         needs: packages.
         environment: variables of its process.
-        cuda: whether it is measured there.
+        devices: where it is measured.
         masks: whether it skips masked steps; where not, it computes other numbers.
         says: what it is, for the reader of a report.
     """
@@ -29,7 +30,7 @@ class PeerKind:
     options: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    cuda: bool = False
+    devices: tuple[str, ...] = ("cpu",)
     masks: bool = True
     says: str = ""
 
@@ -38,9 +39,16 @@ class PeerKind:
         return self.masks or not configuration.masked
 
 
-def _torch(fused: bool, masks: bool, says: str) -> PeerKind:
-    options = {"fused": fused, "masks": masks}
-    return PeerKind(module="torch_nn", options=options, cuda=True, masks=masks, says=says)
+def _torch(fused: bool, masks: bool, says: str, graphs: bool = False) -> PeerKind:
+    options = {"fused": fused, "masks": masks, "graphs": graphs}
+    devices = ("cuda",) if graphs else CPU_AND_GPU
+    return PeerKind(module="torch_nn", options=options, devices=devices, masks=masks, says=says)
+
+
+def _ours(engine: str, says: str, graphs: bool = False) -> PeerKind:
+    options = {"engine": engine, "graphs": graphs}
+    devices = ("cuda",) if graphs else CPU_AND_GPU
+    return PeerKind(module="ours", options=options, devices=devices, says=f"this library, {says}")
 
 
 def _keras(backend: str, jit: bool, says: str) -> PeerKind:
@@ -54,9 +62,8 @@ def _keras(backend: str, jit: bool, says: str) -> PeerKind:
 
 
 PEERS: dict[str, PeerKind] = {
-    OURS: PeerKind(
-        module="ours", options={"engine": "auto"}, cuda=True, says="this library, fused Adam"
-    ),
+    OURS: _ours("auto", "fused Adam"),
+    "ours-graphs": _ours("auto", "fused Adam, cuda_graphs", graphs=True),
     "torch": _torch(
         False, True, "torch.nn, default Adam; masked: packed, valid steps moved to the front"
     ),
@@ -64,12 +71,15 @@ PEERS: dict[str, PeerKind] = {
     "torch-padded": _torch(
         True, False, "the same without packing: it reads the padding, so it computes other numbers"
     ),
+    "torch-graphs": _torch(
+        True, True, "torch-fused in torch.cuda.make_graphed_callables, where masks allow", True
+    ),
     "keras-tensorflow": _keras("tensorflow", False, "Keras on tensorflow, graph mode"),
     "keras-tensorflow-xla": _keras("tensorflow", True, "Keras on tensorflow, jit_compile=True"),
     "keras-jax": _keras("jax", True, "Keras on jax, jit_compile=True"),
     "keras-torch": _keras("torch", False, "Keras on torch, eager"),
 }
-_GEMM = PeerKind(module="gemm", cuda=True)
+_GEMM = PeerKind(module="gemm", devices=CPU_AND_GPU)
 
 
 def peer_kind(name: str) -> PeerKind:
@@ -78,14 +88,13 @@ def peer_kind(name: str) -> PeerKind:
         return _GEMM
     if name.startswith(f"{OURS}:"):
         engine = name.partition(":")[2]
-        says = f"this library, engine {engine}"
-        return PeerKind(module="ours", options={"engine": engine}, cuda=True, says=says)
+        return _ours(engine, f"engine {engine}")
     return PEERS[name]
 
 
 def is_ours(name: str) -> bool:
     """Whether a peer is this library."""
-    return name.partition(":")[0] == OURS
+    return name.startswith(OURS)
 
 
 def missing(name: str, device: str) -> str:
@@ -94,6 +103,12 @@ def missing(name: str, device: str) -> str:
     absent = [package for package in kind.needs if importlib.util.find_spec(package) is None]
     if absent:
         return f"{' and '.join(absent)} not installed"
-    if device != "cpu" and not kind.cuda:
-        return f"measured on the CPU alone, not on {device}"
+    if device not in kind.devices:
+        where = "the CPU" if kind.devices == ("cpu",) else "a GPU"
+        return f"measured on {where} alone, not on {device}"
     return ""
+
+
+def peers_of(device: str) -> list[str]:
+    """The peers that are measured on a device, installed or not."""
+    return [name for name, kind in PEERS.items() if device in kind.devices]

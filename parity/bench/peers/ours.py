@@ -28,6 +28,7 @@ def build(
     weights: Mapping[str, np.ndarray],
     place: Place,
     engine: str,
+    graphs: bool = False,
 ) -> Peer:
     """The peer of a configuration.
 
@@ -35,7 +36,7 @@ def build(
         CannotRunError: the engine cannot run it.
     """
     try:
-        classifier = SequenceClassifier(spec, "binary", engine=engine)
+        classifier = SequenceClassifier(spec, "binary", engine=engine, cuda_graphs=graphs)
     except ValueError as error:
         raise CannotRunError(str(error)) from None
     load_torch_arrays(classifier, weights)

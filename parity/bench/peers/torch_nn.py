@@ -24,23 +24,27 @@ def build(
     place: Place,
     fused: bool,
     masks: bool,
+    graphs: bool = False,
 ) -> Peer:
     """The peer of a configuration.
 
     Raises:
         CannotRunError: torch's layers have no such setting, or it is measured as another peer.
     """
-    reason = obstacle(configuration, fused, masks)
+    reason = obstacle(configuration, fused, masks, graphs)
     if reason:
         raise CannotRunError(reason)
     model = Classifier(configuration, masks)
     model.load_state_dict(torch_weights(weights))
     model.to(torch.device(place.device), getattr(torch, configuration.dtype))
+    if graphs:
+        tokens = torch.from_numpy(batch_tokens(configuration)).to(place.device)
+        model = torch.cuda.make_graphed_callables(model, (tokens,))
     kind = {"train": Training, "infer": Inference, "epoch": Epoch}[configuration.workload]
     return kind(model, configuration, place.device, fused)
 
 
-def obstacle(configuration: Configuration, fused: bool, masks: bool) -> str:
+def obstacle(configuration: Configuration, fused: bool, masks: bool, graphs: bool = False) -> str:
     """Why this is not measured; empty where it is."""
     variant = configuration.variant
     expressible = variant in (PLAIN, "float64", "stateful")
@@ -48,7 +52,11 @@ def obstacle(configuration: Configuration, fused: bool, masks: bool) -> str:
         return f"torch.nn.{STACKS[configuration.cell].__name__} has no such setting"
     if not masks and not configuration.masked:
         return "without a mask it is torch-fused"
-    if masks and fused and configuration.workload == "infer":
+    if graphs and (configuration.masked or configuration.variant == "stateful"):
+        return "torch records no passes that wait for lengths or depend on the pass before"
+    if graphs and configuration.workload != "train":
+        return "make_graphed_callables records training, and batches of one size alone"
+    if masks and fused and not graphs and configuration.workload == "infer":
         return "inference has no optimiser: see torch"
     return ""
 

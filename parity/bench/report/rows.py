@@ -46,7 +46,8 @@ EXPLANATIONS = (
     "repetition; of GEMM: that as a share of torch.mm on float32 1024 × 1024 × 1024 in the same "
     "run.",
     "first: the first repetition, compilation included.",
-    "peak: of the process's resident memory, the framework's own code included; rise: since before "
+    "peak: of the process's resident memory, the framework's own code included, on a GPU of the "
+    "memory that tensors have there; rise: since before "
     "the model was built. A process goes on from one configuration to the next: the first also "
     "bears what a framework loads on first use.",
 )

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from parity.bench.peers import PEERS, missing, peer_kind
+from parity.bench.peers import PEERS, missing, peer_kind, peers_of
 from parity.bench.statistics import (
     difference,
     disagreements,
@@ -111,9 +111,13 @@ def test_a_peer_that_is_not_installed_is_missing(monkeypatch):
     assert missing("keras-jax", "cpu") == "jax not installed"
     assert missing("keras-torch", "cpu") == ""
     assert missing("keras-torch", "cuda") == "measured on the CPU alone, not on cuda"
-    assert {missing(name, "cuda") for name in PEERS if not name.startswith("keras")} == {""}
+    assert missing("ours-graphs", "cpu") == "measured on a GPU alone, not on cpu"
+    assert {missing(name, "cuda") for name in peers_of("cuda")} == {""}
+    assert {"ours", "ours-graphs", "torch", "torch-graphs"} <= set(peers_of("cuda"))
+    assert set(peers_of("cpu")) == set(PEERS) - {"ours-graphs", "torch-graphs"}
 
 
 def test_engines_are_peers():
-    assert peer_kind("ours:scan").options == {"engine": "scan"}
-    assert peer_kind("ours").options == {"engine": "auto"}
+    assert peer_kind("ours:scan").options == {"engine": "scan", "graphs": False}
+    assert peer_kind("ours").options == {"engine": "auto", "graphs": False}
+    assert peer_kind("ours-graphs").options == {"engine": "auto", "graphs": True}
