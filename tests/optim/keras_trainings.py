@@ -40,7 +40,8 @@ def train(
         generator = torch.Generator().manual_seed(step)
         for parameter in parameters:
             shape, dtype = parameter.shape, parameter.dtype
-            parameter.grad = torch.randn(shape, generator=generator, dtype=dtype)
+            drawn = torch.randn(shape, generator=generator, dtype=dtype)
+            parameter.grad = drawn.to(parameter.device)
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
