@@ -39,6 +39,9 @@ class Launches:
 class _NoStream:
     """In place of a stream of the GPU."""
 
+    def __init__(self, device: torch.device | None = None) -> None:
+        """There is one order on a CPU."""
+
     def wait_stream(self, other: object) -> None:
         """Nothing runs beside the CPU."""
 

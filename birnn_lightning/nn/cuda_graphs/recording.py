@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -74,10 +75,11 @@ class Recording:
         self._leaves = [one for one in leaves if one.requires_grad]
         self._live: Sequence[Tensor] = ()
         self._pass: weakref.ref[Pass] | None = None
-        stream = torch.cuda.Stream()  # one for all, as autograd expects of what belongs together
-        with _unchanged(buffers):
+        stream = _stream(inputs[0].device)
+        with torch.cuda.device_of(inputs[0]), _unchanged(buffers):
             self._warm_up(stream)
-            self._replay_forward, self._outputs = capture(self._run_forward, stream)
+            self._replay_forward, outputs = capture(self._run_forward, stream)
+            self._outputs = [one.detach() for one in outputs]
             self.differentiable = [one.requires_grad for one in self._live]
             self._given = [torch.zeros_like(one) for one in self._live if one.requires_grad]
             if self._given:
@@ -136,7 +138,7 @@ class Recording:
         for static, given in zip(self._inputs, inputs, strict=True):
             static.detach().copy_(given)
         self._replay_forward()
-        return [one.detach().clone() for one in self._outputs]
+        return [one.clone() for one in self._outputs]
 
     def begin(self) -> "Pass":
         """What stands for a forward pass that has just run."""
@@ -199,6 +201,12 @@ class _Replay(torch.autograd.Function):
             found = ctx.recording.replay_backward(ctx.begun, gradients)
         advice = "Set cuda_graphs to False, and use engine 'scan'."
         return (None, None, *once_differentiable("a recorded pass", found, anchors, advice))
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """Where a device's passes are recorded: one for all, as each stream costs cuBLAS 64 MB."""
+    return torch.cuda.Stream(device)
 
 
 def _leaf(tensor: Tensor, trained: bool) -> Tensor:
