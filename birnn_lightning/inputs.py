@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.layers.core import check_tokens
 from birnn_lightning.nn.masks import Masked, check_mask, mask_from_lengths, merge_masks
-from birnn_lightning.nn.specs import ModelSpec, Node
+from birnn_lightning.nn.specs import Embedding, ModelSpec, Node
 
 Array: TypeAlias = Tensor | np.ndarray
 Arrays: TypeAlias = Array | Sequence[Array]
@@ -24,6 +25,29 @@ def check_same_length(arrays: Iterable[Array]) -> None:
     sizes = [len(array) for array in arrays]
     if len(set(sizes)) > 1:
         raise ValueError(f"inputs, lengths and mask must have one batch size; got {sizes}.")
+
+
+def vocab_size(spec: ModelSpec, entrance: str) -> int | None:
+    """The rows of the smallest embedding that an input enters; None where it enters none."""
+    sizes = [
+        node.layer.vocab_size
+        for node in spec.nodes
+        if isinstance(node.layer, Embedding) and node.inputs == (entrance,)
+    ]
+    return min(sizes, default=None)
+
+
+def check_tokens_here(spec: ModelSpec, inputs: Iterable[Array]) -> None:
+    """Raises ValueError for tokens on the CPU that are not in the vocabulary.
+
+    For a model on a GPU: there the embedding's kernel would find them, and end all work.
+    """
+    for node, array in zip(spec.inputs, inputs, strict=False):
+        rows = vocab_size(spec, node.name)
+        if rows is not None:
+            tokens = _as_tensor(array)
+            if tokens.device.type == "cpu":
+                check_tokens(tokens, rows)
 
 
 def masked_inputs(
@@ -49,6 +73,8 @@ def masked_inputs(
     arrays = as_list(inputs)
     if len(arrays) != len(spec.inputs):
         raise ValueError(f"the model has {len(spec.inputs)} inputs; got {len(arrays)}.")
+    if like.device.type != "cpu":
+        check_tokens_here(spec, arrays)
     tensors = [
         _to_tensor(node, array, like) for node, array in zip(spec.inputs, arrays, strict=True)
     ]

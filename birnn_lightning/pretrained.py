@@ -8,9 +8,9 @@ from lightning import LightningDataModule
 from birnn_lightning.data import TextDataModule
 from birnn_lightning.data.datamodule import ClassificationDataModule
 from birnn_lightning.data.preprocessing import TextPreprocessing
+from birnn_lightning.inputs import vocab_size
 from birnn_lightning.model_files import load_classifier
 from birnn_lightning.module import SequenceClassifier
-from birnn_lightning.nn import specs
 from birnn_lightning.optim import OptimizerConfig
 
 BELONG_TO = {
@@ -121,7 +121,7 @@ def _check_input(model: SequenceClassifier, data: ClassificationDataModule) -> N
     shape = entrance.layer.output_shape()
     preprocessing = data.preprocessing
     if isinstance(preprocessing, TextPreprocessing):
-        rows = _vocab_size(model, entrance.name)
+        rows = vocab_size(model.spec, entrance.name)
         _check_kind(rows is not None, data)
         count = len(preprocessing.vocabulary)
         if rows is not None and count > rows:
@@ -142,16 +142,6 @@ def _check_input(model: SequenceClassifier, data: ClassificationDataModule) -> N
             f"the data have {preprocessing.input_size} features a step; the pretrained model takes "
             f"{shape[-1]}. Give the features that it was trained on."
         )
-
-
-def _vocab_size(model: SequenceClassifier, entrance: str) -> int | None:
-    """The rows of the smallest embedding that an input enters; None where it enters none."""
-    sizes = [
-        node.layer.vocab_size
-        for node in model.spec.nodes
-        if isinstance(node.layer, specs.Embedding) and node.inputs == (entrance,)
-    ]
-    return min(sizes, default=None)
 
 
 def _check_classes(model: SequenceClassifier, data: ClassificationDataModule) -> None:

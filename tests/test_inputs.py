@@ -10,7 +10,7 @@ from torch import Tensor
 
 from birnn_lightning.inputs import masked_inputs
 from birnn_lightning.nn import Masked
-from birnn_lightning.nn.specs import Activation, Input, LayerSpec, ModelSpec, Node
+from birnn_lightning.nn.specs import Activation, Embedding, Input, LayerSpec, ModelSpec, Node
 from tests.nn.samples import BATCH, INPUT, MASKS, TIME, features
 
 LIKE = torch.zeros(1, dtype=torch.float64)
@@ -177,3 +177,22 @@ def test_refusals(spec: ModelSpec, inputs: Any, lengths: Any, mask: Any, message
 def test_an_axis_without_elements_is_refused() -> None:
     with pytest.raises(ValueError, match=r"has an axis without elements: \(2, 0, 3\)"):
         masked_inputs(SERIES, torch.zeros(2, 0, INPUT), None, None, torch.zeros(()))
+
+
+TEXT = ModelSpec(
+    (
+        Node(name="tokens", layer=Input(shape=(None,), dtype="int64")),
+        Node(name="embedding", layer=Embedding(vocab_size=7, embedding_dim=3)),
+    )
+)
+
+
+@pytest.mark.parametrize("words", [WORDS, torch.from_numpy(WORDS), -WORDS])
+def test_tokens_are_checked_before_they_go_to_a_gpu(words: Any) -> None:
+    """Where an embedding's kernel would end all work; the meta device plays it."""
+    far = torch.zeros(1, device="meta")
+    with pytest.raises(ValueError, match=r"between 0 and 6 \(vocab_size - 1\); got (0 to|-)"):
+        masked_inputs(TEXT, words, None, None, far)
+    assert masked_inputs(TEXT, words, None, None, LIKE)[0].values.shape == WORDS.shape
+    (found,) = masked_inputs(TEXT, np.minimum(abs(WORDS), 6), None, None, far)
+    assert found.values.device == far.device

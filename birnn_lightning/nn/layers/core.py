@@ -44,6 +44,16 @@ class Masking(Layer):
         return Masked(torch.where(valid[..., None], values, 0), mask)
 
 
+def check_tokens(tokens: Tensor, vocab_size: int) -> None:
+    """Raises ValueError unless all tokens are in a vocabulary of this size."""
+    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocab_size):
+        raise ValueError(
+            f"tokens must be between 0 and {vocab_size - 1} (vocab_size - 1); got "
+            f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
+            "model was built for."
+        ) from None
+
+
 @layer_for(specs.Embedding)
 class Embedding(Layer):
     """Tokens to vectors; parameter ``weight (vocab_size, embedding_dim)``.
@@ -84,11 +94,8 @@ class Embedding(Layer):
                 return Masked(functional.embedding(tokens, self.weight, sparse=True), mask)
             return Masked(embedding(tokens, self.weight), mask)
         except IndexError:
-            raise ValueError(
-                f"tokens must be between 0 and {len(self.weight) - 1} (vocab_size - 1); got "
-                f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
-                "model was built for."
-            ) from None
+            check_tokens(tokens, len(self.weight))
+            raise
 
     def variables(self) -> Iterator[Variable]:
         """The rows."""
