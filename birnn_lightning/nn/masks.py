@@ -37,6 +37,13 @@ class Compaction(NamedTuple):
         """``(batch, time, feature)`` with the valid steps in front."""
         return values.gather(1, self.order[..., None].expand_as(values))
 
+    def backwards(self) -> "Compaction":
+        """With the valid steps of each row from its last to its first."""
+        steps = torch.arange(self.order.shape[1], device=self.order.device)
+        lengths = self.lengths[:, None]
+        mirrored = torch.where(steps < lengths, lengths - 1 - steps, steps)
+        return Compaction(self.order.gather(1, mirrored), self.lengths)
+
     def scatter(self, values: Tensor) -> Tensor:
         """The inverse of `gather`."""
         index = self.order[..., None].expand_as(values)

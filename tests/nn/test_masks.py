@@ -46,6 +46,15 @@ def test_gather_puts_the_valid_steps_in_front_in_their_order(mask: Tensor) -> No
 
 
 @given(masks())
+def test_backwards_starts_from_the_last_valid_step(mask: Tensor) -> None:
+    compaction, values = compact(mask).backwards(), values_for(mask)
+    gathered = compaction.gather(values)
+    for row, length in enumerate(compaction.lengths.tolist()):
+        assert torch.equal(gathered[row, :length], values[row][mask[row]].flip(0))
+    assert torch.equal(compaction.scatter(gathered), values)
+
+
+@given(masks())
 def test_order_is_a_permutation_of_the_steps(mask: Tensor) -> None:
     steps = list(range(mask.shape[1]))
     assert all(sorted(row) == steps for row in compact(mask).order.tolist())

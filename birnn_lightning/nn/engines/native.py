@@ -1,19 +1,20 @@
 """torch's own kernels (cuDNN, oneDNN, ATen), for every mask through compaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from birnn_lightning.nn.cells import State, Weights
+from birnn_lightning.nn.cells import State
 from birnn_lightning.nn.concatenation import stacked
 from birnn_lightning.nn.engines.cudnn_weights import flatten, unwarned
 from birnn_lightning.nn.engines.interface import Direction, Outcome
 from birnn_lightning.nn.masks import compact
-from birnn_lightning.nn.specs import STATES, Recurrent
+from birnn_lightning.nn.specs import Recurrent
 
 KERNELS = {
     ("rnn", "tanh"): torch.rnn_tanh,
@@ -59,10 +60,12 @@ def run(
         padded = False
     elif padded is None:
         padded = prefers_padding(inputs)
-    if not padded and _is_pair(directions):
-        outcomes = _run_kernel(directions, inputs, mask, padded=False)
+    if padded and mask is not None:
+        outcomes = _run_padded(directions, inputs, mask)
+    elif _is_pair(directions):
+        outcomes = _run_kernel(directions, inputs, mask)
     else:
-        outcomes = [_run_direction(direction, inputs, mask, padded) for direction in directions]
+        outcomes = [_run_direction(direction, inputs, mask) for direction in directions]
     return [
         Outcome(sequence.to(inputs.dtype), tuple(state.to(inputs.dtype) for state in states))
         for sequence, states in outcomes
@@ -97,16 +100,37 @@ def waits(spec: Recurrent, wants_memory: bool) -> str | None:
     return "cuDNN packs the valid steps, whose number it must know"
 
 
-def _run_direction(
-    direction: Direction, inputs: Tensor, mask: Tensor | None, padded: bool
-) -> Outcome:
+def _run_padded(directions: Sequence[Direction], inputs: Tensor, mask: Tensor) -> list[Outcome]:
+    """Runs each direction by itself, its valid steps in front of the padding."""
+    forwards = compact(mask)
+    inputs = torch.where(mask[..., None], inputs, 0)  # NaN there would reach the gradients
+    last = (forwards.lengths.clamp(min=1) - 1)[:, None, None]  # an empty row runs one all the same
+    filled = forwards.lengths[:, None] > 0
+    outcomes = []
+    for direction in directions:
+        compaction = forwards.backwards() if direction.spec.go_backwards else forwards
+        factor = direction.dropout.inputs
+        given = compaction.gather(inputs if factor is None else inputs * factor)
+        kernel, initial, arguments = _call([direction])
+        sequence, *_ = kernel(given, _hidden(initial), *arguments, True)
+        state = sequence.gather(1, last.expand(-1, 1, sequence.shape[2]))[:, 0]
+        outcomes.append(
+            Outcome(
+                torch.where(mask[..., None], compaction.scatter(sequence), 0),
+                _where(filled, (state,), direction.state),
+            )
+        )
+    return outcomes
+
+
+def _run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> Outcome:
     """Runs one direction by itself; the kernel knows time in one order alone."""
     if direction.dropout.inputs is not None:
         inputs = inputs * direction.dropout.inputs
     if not direction.spec.go_backwards:
-        return _run_kernel([direction], inputs, mask, padded)[0]
+        return _run_kernel([direction], inputs, mask)[0]
     flipped_mask = None if mask is None else mask.flip(1)
-    (outcome,) = _run_kernel([direction], inputs.flip(1), flipped_mask, padded)
+    (outcome,) = _run_kernel([direction], inputs.flip(1), flipped_mask)
     return Outcome(outcome.sequence.flip(1), outcome.state)
 
 
@@ -123,47 +147,44 @@ def _mirror(first: Recurrent, second: Recurrent) -> bool:
     return not first.go_backwards and second == replace(first, go_backwards=True)
 
 
-def _flat_weights(weights: Weights) -> list[Tensor]:
-    return [tensor for tensor in weights if tensor is not None]
+def _call(directions: Sequence[Direction]) -> tuple[Callable[..., Any], list[Tensor], tuple]:
+    """The kernel for one direction or a pair, their initial states, and its other arguments."""
+    spec = directions[0].spec
+    by_direction = [
+        [tensor for tensor in direction.weights if tensor is not None] for direction in directions
+    ]
+    flat = [tensor for weights in by_direction for tensor in weights]
+    is_flat = flatten(spec, flat, per_direction=len(by_direction[0]))
+    kernel = KERNELS[spec.cell, spec.activation]
+    initial = [stacked(states) for states in zip(*(d.state for d in directions), strict=True)]
+    options = (spec.use_bias, 1, 0.0, torch.is_grad_enabled(), len(directions) == 2)
+    return kernel if is_flat else unwarned(kernel), initial, (flat, *options)
 
 
 def _run_kernel(
-    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None, padded: bool
+    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None
 ) -> list[Outcome]:
-    """One kernel call: a forward direction, then perhaps its backward twin."""
-    spec = directions[0].spec
-    by_direction = [_flat_weights(direction.weights) for direction in directions]
-    flat = [tensor for weights in by_direction for tensor in weights]
-    is_flat = flatten(spec, flat, per_direction=len(by_direction[0]))
-    initial = [stacked(states) for states in zip(*(d.state for d in directions), strict=True)]
-    options = (spec.use_bias, 1, 0.0, torch.is_grad_enabled(), len(directions) == 2)
-    kernel = KERNELS[spec.cell, spec.activation]
-    if not is_flat:
-        kernel = unwarned(kernel)
+    """One kernel call, packed where there is a mask: a forward direction, perhaps its twin."""
+    kernel, initial, arguments = _call(directions)
     if mask is None or len(inputs) == 0:  # torch packs no empty batch
-        sequence, *final = kernel(inputs, _hidden(spec, initial), flat, *options, True)
+        sequence, *final = kernel(inputs, _hidden(initial), *arguments, True)
         return _outcomes(sequence, final, len(directions))
     compaction = compact(mask)
     # An empty row runs one step all the same: NaN there would reach the gradients.
-    compacted = compaction.gather(torch.where(mask[..., None], inputs, 0))
-    lengths = compaction.lengths.clamp(min=1)
-    if padded:
-        sequence, *_ = kernel(compacted, _hidden(spec, initial), flat, *options, True)
-        last = (lengths - 1)[:, None, None].expand(-1, 1, spec.hidden_size)
-        final = [sequence.gather(1, last).transpose(0, 1)]
-    else:
-        packed = pack_padded_sequence(
-            compacted, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        assert packed.sorted_indices is not None
-        assert packed.unsorted_indices is not None
-        initial = [state.index_select(1, packed.sorted_indices) for state in initial]
-        hidden = _hidden(spec, initial)
-        data, *final = kernel(packed.data, packed.batch_sizes, hidden, flat, *options)
-        sequence, _ = pad_packed_sequence(
-            packed._replace(data=data), batch_first=True, total_length=inputs.shape[1]
-        )
-        final = [state.index_select(1, packed.unsorted_indices) for state in final]
+    packed = pack_padded_sequence(
+        compaction.gather(torch.where(mask[..., None], inputs, 0)),
+        compaction.lengths.clamp(min=1).cpu(),
+        batch_first=True,
+        enforce_sorted=False,
+    )
+    assert packed.sorted_indices is not None
+    assert packed.unsorted_indices is not None
+    initial = [state.index_select(1, packed.sorted_indices) for state in initial]
+    data, *final = kernel(packed.data, packed.batch_sizes, _hidden(initial), *arguments)
+    sequence, _ = pad_packed_sequence(
+        packed._replace(data=data), batch_first=True, total_length=inputs.shape[1]
+    )
+    final = [state.index_select(1, packed.unsorted_indices) for state in final]
     sequence = torch.where(mask[..., None], compaction.scatter(sequence), 0)
     outcomes = _outcomes(sequence, final, len(directions))
     filled = compaction.lengths[:, None] > 0
@@ -173,9 +194,9 @@ def _run_kernel(
     ]
 
 
-def _hidden(spec: Recurrent, states: list[Tensor]) -> Tensor | list[Tensor]:
+def _hidden(states: list[Tensor]) -> Tensor | list[Tensor]:
     """The kernels take a list of two states for the LSTM and one tensor otherwise."""
-    return states if len(STATES[spec.cell]) == 2 else states[0]
+    return states if len(states) == 2 else states[0]
 
 
 def _outcomes(sequence: Tensor, final: Sequence[Tensor], count: int) -> list[Outcome]:
