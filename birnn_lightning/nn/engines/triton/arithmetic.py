@@ -60,6 +60,37 @@ def matrix(
 
 
 @triton.jit
+def matrices(
+    weight, none, HIDDEN: tl.constexpr, WIDTH: tl.constexpr, GATES: tl.constexpr,
+    BACK: tl.constexpr, RESIDENT: tl.constexpr,
+):  # fmt: skip
+    """``U`` of every gate; ``none`` of a gate that the cell lacks, and where none is resident."""
+    u0, u1, u2, u3 = none, none, none, none
+    if RESIDENT:
+        u0 = matrix(weight, 0, HIDDEN, WIDTH, BACK)
+        if GATES > 1:
+            u1 = matrix(weight, 1, HIDDEN, WIDTH, BACK)
+            u2 = matrix(weight, 2, HIDDEN, WIDTH, BACK)
+        if GATES > 3:
+            u3 = matrix(weight, 3, HIDDEN, WIDTH, BACK)
+    return u0, u1, u2, u3
+
+
+@triton.jit
+def by_gate(at, inside, none, HIDDEN: tl.constexpr, GATES: tl.constexpr, EXIST: tl.constexpr):
+    """What lies gate by gate, such as projected inputs; ``none`` of a gate that the cell lacks."""
+    x0, x1, x2, x3 = none, none, none, none
+    if EXIST:
+        x0 = tl.load(at, mask=inside, other=0.0)
+        if GATES > 1:
+            x1 = tl.load(at + HIDDEN, mask=inside, other=0.0)
+            x2 = tl.load(at + 2 * HIDDEN, mask=inside, other=0.0)
+        if GATES > 3:
+            x3 = tl.load(at + 3 * HIDDEN, mask=inside, other=0.0)
+    return x0, x1, x2, x3
+
+
+@triton.jit
 def times(
     x, u, weight, GATE: tl.constexpr, HIDDEN: tl.constexpr, WIDTH: tl.constexpr,
     BACK: tl.constexpr, RESIDENT: tl.constexpr, PRECISION: tl.constexpr,

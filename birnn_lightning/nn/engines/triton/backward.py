@@ -10,7 +10,8 @@ import triton.language as tl
 
 from birnn_lightning.nn.engines.triton.arithmetic import (
     activated,
-    matrix,
+    by_gate,
+    matrices,
     row_of,
     slope,
     times,
@@ -68,23 +69,9 @@ def backward(
     dc = dh
     if CELL == "lstm":
         dc = tl.load(of_final_c + state, mask=inside, other=0.0)
-    f0, f1, f2, f3 = dh, dh, dh, dh
-    if HAS_FACTOR:
-        factor += (direction * rows + row)[:, None] * GATES * HIDDEN + unit
-        f0 = tl.load(factor, mask=inside, other=0.0)
-        if GATES > 1:
-            f1 = tl.load(factor + HIDDEN, mask=inside, other=0.0)
-            f2 = tl.load(factor + 2 * HIDDEN, mask=inside, other=0.0)
-        if GATES > 3:
-            f3 = tl.load(factor + 3 * HIDDEN, mask=inside, other=0.0)
-    u0, u1, u2, u3 = dh, dh, dh, dh  # of gates that the cell does not have, or not resident
-    if RESIDENT:
-        u0 = matrix(weight, 0, HIDDEN, WIDTH, True)
-        if GATES > 1:
-            u1 = matrix(weight, 1, HIDDEN, WIDTH, True)
-            u2 = matrix(weight, 2, HIDDEN, WIDTH, True)
-        if GATES > 3:
-            u3 = matrix(weight, 3, HIDDEN, WIDTH, True)
+    dropped = factor + (direction * rows + row)[:, None] * GATES * HIDDEN + unit
+    f0, f1, f2, f3 = by_gate(dropped, inside, dh, HIDDEN, GATES, HAS_FACTOR)
+    u0, u1, u2, u3 = matrices(weight, dh, HIDDEN, WIDTH, GATES, True, RESIDENT)
     longest = tl.max(length, 0)
     token = token_at(longest - 1, row, length, steps, time, reverse, MASKED)
     after = token_at(longest - 2, row, length, steps, time, reverse, MASKED)

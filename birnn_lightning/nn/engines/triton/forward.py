@@ -13,26 +13,12 @@ import triton.language as tl
 
 from birnn_lightning.nn.engines.triton.arithmetic import (
     activated,
-    matrix,
+    by_gate,
+    matrices,
     row_of,
     times,
     token_at,
 )
-
-
-@triton.jit
-def _read(projected, token, there, unit, direction, directions,
-          HIDDEN: tl.constexpr, GATES: tl.constexpr):  # fmt: skip
-    """The projected inputs of a token, gate by gate; those that the cell lacks are the first."""
-    x = projected + (token * directions + direction)[:, None] * GATES * HIDDEN + unit
-    x0 = tl.load(x, mask=there, other=0.0)
-    x1, x2, x3 = x0, x0, x0
-    if GATES > 1:
-        x1 = tl.load(x + HIDDEN, mask=there, other=0.0)
-        x2 = tl.load(x + 2 * HIDDEN, mask=there, other=0.0)
-    if GATES > 3:
-        x3 = tl.load(x + 3 * HIDDEN, mask=there, other=0.0)
-    return x0, x1, x2, x3
 
 
 @triton.jit(do_not_specialize=["rows", "time", "directions"])
@@ -62,31 +48,19 @@ def forward(
     inner = tl.zeros_like(h)
     if HAS_BIAS:
         inner += tl.load(bias + direction * HIDDEN + unit, mask=unit < HIDDEN, other=0.0)
-    f0, f1, f2, f3 = h, h, h, h
-    if HAS_FACTOR:
-        factor += (direction * rows + row)[:, None] * GATES * HIDDEN + unit
-        f0 = tl.load(factor, mask=inside, other=0.0)
-        if GATES > 1:
-            f1 = tl.load(factor + HIDDEN, mask=inside, other=0.0)
-            f2 = tl.load(factor + 2 * HIDDEN, mask=inside, other=0.0)
-        if GATES > 3:
-            f3 = tl.load(factor + 3 * HIDDEN, mask=inside, other=0.0)
-    u0, u1, u2, u3 = h, h, h, h  # of gates that the cell does not have, or that are not resident
-    if RESIDENT:
-        u0 = matrix(weight, 0, HIDDEN, WIDTH, False)
-        if GATES > 1:
-            u1 = matrix(weight, 1, HIDDEN, WIDTH, False)
-            u2 = matrix(weight, 2, HIDDEN, WIDTH, False)
-        if GATES > 3:
-            u3 = matrix(weight, 3, HIDDEN, WIDTH, False)
+    dropped = factor + (direction * rows + row)[:, None] * GATES * HIDDEN + unit
+    f0, f1, f2, f3 = by_gate(dropped, inside, h, HIDDEN, GATES, HAS_FACTOR)
+    u0, u1, u2, u3 = matrices(weight, h, HIDDEN, WIDTH, GATES, False, RESIDENT)
     token = token_at(0, row, length, steps, time, reverse, MASKED)
     after = token_at(1, row, length, steps, time, reverse, MASKED)
     there = inside & (length > 0)[:, None]
-    x0, x1, x2, x3 = _read(projected, token, there, unit, direction, directions, HIDDEN, GATES)
+    x = projected + (token * directions + direction)[:, None] * GATES * HIDDEN + unit
+    x0, x1, x2, x3 = by_gate(x, there, h, HIDDEN, GATES, True)
     for step in range(0, tl.max(length, 0)):
         active = inside & (step < length)[:, None]
         there = inside & (step + 1 < length)[:, None]
-        y0, y1, y2, y3 = _read(projected, after, there, unit, direction, directions, HIDDEN, GATES)
+        x = projected + (after * directions + direction)[:, None] * GATES * HIDDEN + unit
+        y0, y1, y2, y3 = by_gate(x, there, h, HIDDEN, GATES, True)
         beyond = token_at(step + 2, row, length, steps, time, reverse, MASKED)
         at = (token * directions + direction)[:, None]
         keep = saved + at * SAVED * HIDDEN + unit
