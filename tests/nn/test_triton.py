@@ -17,6 +17,7 @@ CUDA = torch.cuda.is_available()
 from birnn_lightning.nn.engines import ENGINES, choose_engine, scan  # noqa: E402
 from birnn_lightning.nn.engines import triton as engine  # noqa: E402
 from birnn_lightning.nn.engines.interface import Direction, Engine, Outcome  # noqa: E402
+from birnn_lightning.nn.engines.triton import function  # noqa: E402
 from birnn_lightning.nn.specs import Recurrent  # noqa: E402
 from tests.nn.samples import BATCH, EVERY_MASK, HIDDEN, MASKS, features, uniform  # noqa: E402
 from tests.nn.test_batched import (  # noqa: E402
@@ -194,6 +195,38 @@ def test_what_it_cannot_run_is_said() -> None:
         choose_engine([gru], "triton", device="cuda", dtype=torch.float64)
     with pytest.raises(ValueError, match="no activation 'softmax'"):
         choose_engine([Recurrent(cell="rnn", hidden_size=3, activation="softmax")], "triton")
+
+
+@pytest.mark.parametrize(("capability", "can"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_an_older_gpu_has_another_engine(
+    capability: tuple[int, int], can: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    choice = choose_engine([Recurrent(cell="gru", hidden_size=3, reset_after=False)], device="cuda")
+    assert (choice.name == "triton") is can
+    assert can or "need compute capability 8.0; this GPU has 7.5" in choice.reason
+
+
+@pytest.mark.parametrize("kilobytes", [99, 163])
+@pytest.mark.parametrize("spec", CELLS)
+def test_matrices_are_read_at_each_step_where_there_is_little_memory(
+    spec: Recurrent, kilobytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """99 KB have the GPUs of capability 8.6 and 8.9, 163 an A100."""
+    monkeypatch.setattr(function, "shared_bytes", lambda device: kilobytes * 1024)
+    seen = []
+    constants = function.Run.constants
+
+    def spy(self: function.Run, *arguments: Any) -> dict[str, Any]:
+        found = constants(self, *arguments)
+        seen.append(found["RESIDENT"])
+        return found
+
+    monkeypatch.setattr(function.Run, "constants", spy)
+    layers = to_float32(pair(replace(spec, hidden_size=64)))
+    results(there(engine.run), layers, features().float(), None)
+    assert set(seen) == {kilobytes > 100 or spec.cell == "rnn"}
 
 
 def test_without_the_interpreter_it_is_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,9 @@ ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "hard_sigmoid")
 LARGEST_HIDDEN, LARGEST_IN_FLOAT64 = 128, 64
 """Units of which a program holds the states and a gate's matrix; up to 64, all of the matrices."""
 
+CAPABILITY = (8, 0)
+"""Of the first GPUs that multiply in TF32."""
+
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernels cannot run a spec, or None where they can."""
@@ -46,6 +49,13 @@ def obstacle_of_machine(device: str) -> str | None:
         return "triton is not installed"
     if device == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
         return "the Triton kernels are for a GPU; the layer is on 'cpu'"
+    if device == "cuda" and torch.version.hip is not None:
+        return "the Triton kernels have run on NVIDIA's GPUs alone"
+    if device == "cuda" and torch.cuda.is_available():
+        capability = torch.cuda.get_device_capability()
+        if capability < CAPABILITY:
+            needed, found = (".".join(map(str, one)) for one in (CAPABILITY, capability))
+            return f"the Triton kernels need compute capability {needed}; this GPU has {found}"
     return None
 
 

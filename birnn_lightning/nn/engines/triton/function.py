@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +22,8 @@ from birnn_lightning.nn.specs import STATES, Recurrent
 ROWS = 16
 """Rows of a program: the fewest that a product of matrices takes."""
 RESIDENT_BYTES = 64 * 1024
-"""Recurrent matrices up to this size stay in a program's registers from step to step."""
+"""Recurrent matrices up to this size stay in a program's registers from step to step, where the
+GPU's shared memory can hand them there."""
 SAVED = {"rnn": 0, "lstm": 5, "gru": 4}
 """Values of a unit and token that the way back needs beside states."""
 
@@ -29,6 +31,14 @@ SAVED = {"rnn": 0, "lstm": 5, "gru": 4}
 def width_of(hidden: int) -> int:
     """Units of a program's tiles, a power of 2; those beyond ``hidden`` are zero."""
     return max(1 << (hidden - 1).bit_length(), ROWS)
+
+
+@cache
+def shared_bytes(device: torch.device) -> int:
+    """The shared memory that a program can have; of an interpreter as much as of an H100."""
+    if device.type != "cuda":
+        return 227 * 1024
+    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,13 @@ class Run:
         gates, width = operands.weight.shape[1], width_of(operands.weight.shape[-1])
         return gates * width**2 * operands.weight.element_size()
 
+    def resident(self, operands: Operands) -> bool:
+        """Whether they stay in its registers: they get there in two parts, high and low digits."""
+        size = operands.weight.element_size()
+        states = ROWS * width_of(operands.weight.shape[-1]) * size
+        fit = 2 * (self.matrices(operands) + states) <= shared_bytes(operands.weight.device)
+        return fit and self.matrices(operands) <= RESIDENT_BYTES
+
     def warps(self, operands: Operands) -> int:
         """Of a program: more where fewer have too few registers (an H200)."""
         return 4 if self.matrices(operands) < RESIDENT_BYTES else 8
@@ -129,7 +146,7 @@ class Run:
             "MASKED": self.rows.places is not None,
             "BACKWARDS": sum(bit << index for index, bit in enumerate(self.backwards)),
             "KEEPS": keeps,
-            "RESIDENT": self.matrices(operands) <= RESIDENT_BYTES,
+            "RESIDENT": self.resident(operands),
             "PRECISION": self.precision,
         }
 
