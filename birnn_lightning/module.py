@@ -186,6 +186,11 @@ class SequenceClassifier(SupervisedModule):
         found = self._graphs(self.model, given) if self.cuda_graphs else self.model(given)
         return (found,) if isinstance(found, Masked) else found
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Moves or converts every tensor; recordings of where they were are forgotten."""
+        self._graphs = CudaGraphs()
+        return super()._apply(fn, recurse)
+
     def reset_states(self) -> None:
         """Makes every stateful layer start from zeros again, as Keras's method of this name."""
         self.model.reset_states()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from parity.bench.configuration import Configuration
-from parity.bench.peers import GEMM
+from parity.bench.peers import GEMM, peer_kind
 from parity.bench.process import PeerFailedError
 from parity.bench.results import Measured, Outcome
 
@@ -141,7 +141,9 @@ class Schedule:
         if not all(math.isfinite(value) for value in outcome.values):
             outcome.failure = f"computed {outcome.values[0]} where a number was expected"
             return False
-        warmups = 0 if configuration.workload == "epoch" else self._plan.warmups - 1
+        warmups = max(self._plan.warmups, peer_kind(name).warmups) - 1
+        if configuration.workload == "epoch":
+            warmups = 0
         return all(self._ask(outcome, do="run") is not None for _ in range(warmups))
 
     def _prepare_plain(self, outcome: Outcome, plain: Configuration) -> bool:
@@ -153,7 +155,7 @@ class Schedule:
             outcome.failure = outcome.failure or str(built and built["cannot"])
             return False
         self._plain[outcome.peer] = plain
-        runs = range(self._plan.warmups)
+        runs = range(max(self._plan.warmups, peer_kind(outcome.peer).warmups))
         return all(self._ask(outcome, do="run", plain=True) is not None for _ in runs)
 
     def _rounds(self, turns: list[Outcome], beside_plain: bool) -> None:

@@ -1,7 +1,7 @@
 """What a CUDA graph does, played on the CPU: the same memory is written anew at each launch."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from unittest import mock
 
 import torch
@@ -63,5 +63,6 @@ def played_on_cpu() -> Iterator[Launches]:
         mock.patch.object(torch.cuda, "stream", _on_stream),
         mock.patch.object(torch.cuda, "get_rng_state", torch.get_rng_state),
         mock.patch.object(torch.cuda, "set_rng_state", torch.set_rng_state),
+        mock.patch.object(recording, "nothing_waits", nullcontext),
     ):
         yield launches

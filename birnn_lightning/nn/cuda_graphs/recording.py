@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -36,9 +36,24 @@ def capture(
         RuntimeError: ``run`` waits for the GPU, or copies from memory that is not pinned.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+    # A failed recording does not leave its stream by itself.
+    with (
+        torch.cuda.stream(torch.cuda.current_stream()),
+        torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
+    ):
         results = run()
     return graph.replay, results
+
+
+@contextmanager
+def nothing_waits() -> Iterator[None]:
+    """Within, to wait for the GPU raises RuntimeError, where a recording would break off."""
+    mode = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
 
 
 class Recording:
@@ -74,6 +89,8 @@ class Recording:
         leaves = (*self._inputs, *self._parameters.values())
         self._leaves = [one for one in leaves if one.requires_grad]
         self._live: Sequence[Tensor] = ()
+        self._used: list[bool] = []
+        self._dtypes: list[torch.dtype] = []
         self._pass: weakref.ref[Pass] | None = None
         stream = _stream(inputs[0].device)
         with torch.cuda.device_of(inputs[0]), _unchanged(buffers):
@@ -89,11 +106,13 @@ class Recording:
     def _warm_up(self, stream: torch.cuda.Stream) -> None:
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(WARM_UPS):
-                self._run_forward()
-                self._given = [torch.zeros_like(one) for one in self._live if one.requires_grad]
-                if self._given:
-                    self._run_backward()
+            for count in range(WARM_UPS):
+                # The first passes may load, compile and choose.
+                with nothing_waits() if count + 1 == WARM_UPS else nullcontext():
+                    self._run_forward()
+                    self._given = [torch.zeros_like(one) for one in self._live if one.requires_grad]
+                    if self._given:
+                        self._run_backward()
         torch.cuda.current_stream().wait_stream(stream)
 
     def _run_forward(self) -> Sequence[Tensor]:
@@ -102,25 +121,21 @@ class Recording:
         return self._live
 
     def _run_backward(self) -> Sequence[Tensor]:
-        """The gradients of all leaves, type by type one behind the other."""
+        """The gradients of all leaves that have one, type by type one behind the other."""
         outputs = [one for one in self._live if one.requires_grad]
-        # Retained, so that what the forward pass keeps is not overwritten on the way back.
-        found = torch.autograd.grad(
-            outputs, self._leaves, self._given, retain_graph=True, allow_unused=True
-        )
-        gradients = [
-            torch.zeros_like(leaf) if one is None else one
-            for one, leaf in zip(found, self._leaves, strict=True)
-        ]
+        # Outside autocast, as `Tensor.backward` runs. Retained, so that what the forward pass keeps
+        # is not overwritten on the way back.
+        with torch.autocast(self._live[0].device.type, enabled=False):
+            found = torch.autograd.grad(
+                outputs, self._leaves, self._given, retain_graph=True, allow_unused=True
+            )
+        self._used = [one is not None for one in found]
+        gradients = [one for one in found if one is not None]
+        self._dtypes = list(dict.fromkeys(one.dtype for one in gradients))
         return [
             torch.cat([one.reshape(-1) for one in gradients if one.dtype == dtype])
             for dtype in self._dtypes
         ]
-
-    @property
-    def _dtypes(self) -> list[torch.dtype]:
-        """Those of the leaves."""
-        return list(dict.fromkeys(one.dtype for one in self._leaves))
 
     def is_free(self) -> bool:
         """Whether the last forward pass has run backward, or never will."""
@@ -167,13 +182,17 @@ class Recording:
         of_inputs = [next(found) if one.requires_grad else None for one in self._inputs]
         return [*of_inputs, *found]
 
-    def _parts(self, flats: Sequence[Tensor]) -> list[Tensor]:
-        """The gradient of each leaf, in the shape of the leaf."""
+    def _parts(self, flats: Sequence[Tensor]) -> list[Tensor | None]:
+        """The gradient of each leaf, in the shape of the leaf; None of one that has none."""
+        leaves = [one for one, used in zip(self._leaves, self._used, strict=True) if used]
         parts: dict[torch.dtype, Iterator[Tensor]] = {}
         for dtype, flat in zip(self._dtypes, flats, strict=True):
-            sizes = [one.numel() for one in self._leaves if one.dtype == dtype]
+            sizes = [one.numel() for one in leaves if one.dtype == dtype]
             parts[dtype] = iter(flat.split(sizes))
-        return [next(parts[one.dtype]).view(one.shape) for one in self._leaves]
+        return [
+            next(parts[one.dtype]).view(one.shape) if used else None
+            for one, used in zip(self._leaves, self._used, strict=True)
+        ]
 
 
 class Pass:

@@ -74,6 +74,8 @@ def flatten(spec: Recurrent, weights: Sequence[Tensor], per_direction: int) -> b
         Whether they are as cuDNN wants them, if it runs; otherwise it copies them in each call.
     """
     first = weights[0]
+    if torch.compiler.is_compiling():
+        return True
     if not _may_move(weights):
         return not first.is_cuda
     directions = [weights[at : at + per_direction] for at in range(0, len(weights), per_direction)]
@@ -136,7 +138,6 @@ def _may_move(weights: Sequence[Tensor]) -> bool:
     return (
         not _stay.get()
         and torch.backends.cudnn.is_acceptable(first.new_empty(0, dtype=kind))
-        and not torch.compiler.is_compiling()
         and not torch.cuda.is_current_stream_capturing()
         and all(
             weight.is_leaf and weight.dtype == first.dtype and weight.device == first.device

@@ -1,8 +1,7 @@
 """torch's own kernels (cuDNN, oneDNN, ATen), for every mask through compaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -22,6 +21,8 @@ KERNELS = {
     ("lstm", "tanh"): torch.lstm,
     ("gru", "tanh"): torch.gru,
 }
+OF_A_PAIR = [one.name for one in fields(Recurrent) if one.name != "go_backwards"]
+"""What the directions of a pair have in common."""
 
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
@@ -138,13 +139,9 @@ def _is_pair(directions: Sequence[Direction]) -> bool:
     """Whether the directions are what torch calls bidirectional."""
     if len(directions) != 2 or any(d.dropout.inputs is not None for d in directions):
         return False
-    return _mirror(*(direction.spec for direction in directions))
-
-
-@lru_cache(maxsize=256)
-def _mirror(first: Recurrent, second: Recurrent) -> bool:
-    """Whether the second does backwards what the first does forwards."""
-    return not first.go_backwards and second == replace(first, go_backwards=True)
+    first, second = (direction.spec for direction in directions)
+    mirrored = second.go_backwards and not first.go_backwards
+    return mirrored and all(getattr(first, name) == getattr(second, name) for name in OF_A_PAIR)
 
 
 def _call(directions: Sequence[Direction]) -> tuple[Callable[..., Any], list[Tensor], tuple]:

@@ -9,6 +9,8 @@ from parity.bench.configuration import Configuration
 
 OURS = "ours"
 CPU_AND_GPU = ("cpu", "cuda")
+RUNS_TO_RECORD = 6
+"""Within as many steps of one kind `cuda_graphs` has recorded it."""
 GEMM = "gemm"
 
 
@@ -23,6 +25,7 @@ class PeerKind:
         environment: variables of its process.
         devices: where it is measured.
         masks: whether it skips masked steps; where not, it computes other numbers.
+        warmups: repetitions that do not count, at least.
         says: what it is, for the reader of a report.
     """
 
@@ -32,6 +35,7 @@ class PeerKind:
     environment: Mapping[str, str] = field(default_factory=dict)
     devices: tuple[str, ...] = ("cpu",)
     masks: bool = True
+    warmups: int = 1
     says: str = ""
 
     def comparable(self, configuration: Configuration) -> bool:
@@ -48,7 +52,13 @@ def _torch(fused: bool, masks: bool, says: str, graphs: bool = False) -> PeerKin
 def _ours(engine: str, says: str, graphs: bool = False) -> PeerKind:
     options = {"engine": engine, "graphs": graphs}
     devices = ("cuda",) if graphs else CPU_AND_GPU
-    return PeerKind(module="ours", options=options, devices=devices, says=f"this library, {says}")
+    return PeerKind(
+        module="ours",
+        options=options,
+        devices=devices,
+        warmups=RUNS_TO_RECORD if graphs else 1,
+        says=f"this library, {says}",
+    )
 
 
 def _keras(backend: str, jit: bool, says: str) -> PeerKind:

@@ -65,8 +65,9 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
     Computes in float64 where the inputs are, otherwise in float32; under autocast, or where torch
     may use TF32 in products of matrices, with factors rounded to TF32's 11 bits.
     """
-    rounds = torch.is_autocast_enabled(inputs.device.type) or torch.backends.cuda.matmul.allow_tf32
-    precision = "tf32" if rounds else "tf32x3"
+    rounds = torch.backends.cuda.matmul.fp32_precision == "tf32"
+    autocast = torch.is_autocast_enabled(inputs.device.type)
+    precision = "tf32" if rounds or autocast else "tf32x3"
     return run_alike(partial(_run, precision=precision), directions, inputs, mask)
 
 
