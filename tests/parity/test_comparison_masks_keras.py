@@ -151,6 +151,7 @@ def test_equal_infinities_are_no_difference():
 
 @pytest.mark.parametrize("value", [0.1, -1e9, 3.0])
 def test_a_mask_value_that_float32_rounds(value):
+    keras.utils.set_random_seed(0)  # else all update gates may be shut, one time in 32
     layers = keras.layers
     entry = keras.Input((None, 3))
     theirs = keras.Model(entry, layers.GRU(5)(layers.Masking(value)(entry)))
