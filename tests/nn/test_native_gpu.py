@@ -106,7 +106,7 @@ def test_cudnn_equals_the_cpu(
     reference = build(spec)
     reference.requested_engine = "scan"
     theirs = results(reference, features(), mask)
-    monkeypatch.setattr(native, "prefers_padding", lambda inputs: padded)
+    monkeypatch.setattr(native, "prefers_padding", lambda spec, inputs: padded)
     layer = build(spec, dtype).cuda()
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # cuDNN warns of weights that are not flat

@@ -105,6 +105,14 @@ def test_the_cpu_pads_in_training(
     assert batch_sizes == packed
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_the_cpu_pads_the_lstm(training: bool, batch_sizes: list[bool]) -> None:
+    directions = [one._replace(wants_memory=False) for one in layers(LSTM)]
+    with torch.set_grad_enabled(training):
+        native.run(directions, features(), MASKS["right"])
+    assert batch_sizes == [False, False]
+
+
 @pytest.mark.parametrize("content", [float("nan"), float("inf"), 1e300])
 @pytest.mark.parametrize("padded", [True, False], ids=["padded", "packed"])
 @pytest.mark.parametrize("spec", BOUNDED)
