@@ -87,10 +87,10 @@ def prefers_padding(spec: Recurrent, inputs: Tensor) -> bool:
 
     On a CPU in training: packed, the backward pass goes through slices of the batch step by step,
     which takes 2.4 to 4 times as long as computing the padding does (RNN and GRU; batch 32, time
-    200, 64 units, rows full or of random length); in inference, packed is the faster, but for the
-    LSTM, whose one fused kernel takes no packed batch (15.7 and 22.5 ms, 60 and 122 in training; 2
-    Zen 4 cores, one layer, rows of 20 to 200 steps). On a GPU always: packed, cuDNN launches every step by itself, and takes 5 to 7 times as long at 64 and
-    128 units, still longer at 256 (one layer; batch 32, time 200; an H200).
+    200, 64 units, rows full or of random length). In inference packed is the faster, but for the
+    LSTM, whose one fused kernel takes no packed batch: padded 15.7 and packed 22.5 ms (in training
+    60 and 122; 2 Zen 4 cores, one layer, rows of 20 to 200 steps). On a GPU always: packed, cuDNN
+    launches every step by itself and takes 3 to 9 times as long (``docs/speed-gpu.md``).
     """
     return inputs.is_cuda or torch.is_grad_enabled() or spec.cell == "lstm"
 
