@@ -67,6 +67,8 @@ def run(
         outcomes = _run_kernel(directions, inputs, mask)
     else:
         outcomes = [_run_direction(direction, inputs, mask) for direction in directions]
+    if all(one.sequence.dtype == inputs.dtype for one in outcomes):
+        return outcomes
     return [
         Outcome(sequence.to(inputs.dtype), tuple(state.to(inputs.dtype) for state in states))
         for sequence, states in outcomes
