@@ -67,7 +67,8 @@ def run(
         outcomes = _run_kernel(directions, inputs, mask)
     else:
         outcomes = [_run_direction(direction, inputs, mask) for direction in directions]
-    if all(one.sequence.dtype == inputs.dtype for one in outcomes):
+    parts = [part for one in outcomes for part in (one.sequence, *one.state)]
+    if all(part.dtype == inputs.dtype for part in parts):
         return outcomes
     return [
         Outcome(sequence.to(inputs.dtype), tuple(state.to(inputs.dtype) for state in states))
