@@ -37,7 +37,7 @@ def vocab_size(spec: ModelSpec, entrance: str) -> int | None:
     return min(sizes, default=None)
 
 
-def check_tokens_here(spec: ModelSpec, inputs: Iterable[Array]) -> None:
+def check_tokens_on_cpu(spec: ModelSpec, inputs: Iterable[Array]) -> None:
     """Raises ValueError for tokens on the CPU that are not in the vocabulary.
 
     For a model on a GPU: there the embedding's kernel would find them, and end all work.
@@ -74,7 +74,7 @@ def masked_inputs(
     if len(arrays) != len(spec.inputs):
         raise ValueError(f"the model has {len(spec.inputs)} inputs; got {len(arrays)}.")
     if like.device.type != "cpu":
-        check_tokens_here(spec, arrays)
+        check_tokens_on_cpu(spec, arrays)
     tensors = [
         _to_tensor(node, array, like) for node, array in zip(spec.inputs, arrays, strict=True)
     ]

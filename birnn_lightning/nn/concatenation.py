@@ -31,9 +31,8 @@ def _whole(first: Tensor, second: Tensor) -> Tensor | None:
     else:
         if base is not second._base:
             return None
-        if base.dim() == 3 and first.stride(0) < first.stride(
-            1
-        ):  # time before batch, as kernels do
+        time_first = base.dim() == 3 and first.stride(0) < first.stride(1)  # as kernels have it
+        if time_first:
             base = base.transpose(0, 1)
         if tuple(base.shape) != shape:
             return None

@@ -1,13 +1,12 @@
 """The recurrent layer: its parameters under torch's names, its engine, and how directions merge."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from birnn_lightning.nn.cells import State, Weights, cell_of
-from birnn_lightning.nn.concatenation import concatenated
 from birnn_lightning.nn.engines import (
     ENGINES,
     Direction,
@@ -18,8 +17,9 @@ from birnn_lightning.nn.engines import (
     waits,
 )
 from birnn_lightning.nn.layer import Layer, layer_for
-from birnn_lightning.nn.masks import Masked, carry_outputs, check_mask
+from birnn_lightning.nn.masks import Masked, check_mask
 from birnn_lightning.nn.noise import dropout_factor
+from birnn_lightning.nn.recurrent_outputs import MERGES, direction_output, zero_states
 from birnn_lightning.nn.recurrent_weights import add_weights, cell_variables, reset_weights
 from birnn_lightning.nn.regularizers import ActivityLosses
 from birnn_lightning.nn.specs import (
@@ -31,12 +31,6 @@ from birnn_lightning.nn.specs import (
 )
 from birnn_lightning.nn.variables import Variable, within
 
-MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "concat": concatenated,
-    "sum": torch.add,
-    "mul": torch.mul,
-    "ave": lambda forward, backward: (forward + backward) / 2,
-}
 FORWARD: str = ""
 BACKWARD: str = "_reverse"
 DIRECTION_NAMES: dict[str, str] = {FORWARD: "forward", BACKWARD: "backward"}
@@ -159,8 +153,12 @@ class RecurrentLayer(Layer):
 
     def waits(self) -> str | None:
         """Why a masked pass on a GPU waits for the lengths of its rows, or None."""
-        wants_memory = self.is_stateful or self._directions[FORWARD].return_state
+        wants_memory = any(map(self._wants_memory, self._directions.values()))
         return waits(self.engine().name, [cell for _, _, cell in self.cells()], wants_memory)
+
+    def _wants_memory(self, direction: Recurrent | RecurrentStack) -> bool:
+        """Whether a direction's final states are wanted beside its last output."""
+        return direction.return_state or self.is_stateful
 
     def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
         """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
@@ -210,7 +208,7 @@ class RecurrentLayer(Layer):
         if given:
             return given
         if self.states is None:
-            return _zero_states([cell for _, _, cell in self.cells()], values)
+            return zero_states([cell for _, _, cell in self.cells()], values)
         if len(self.states[0]) != len(values):
             raise ValueError(
                 f"a stateful layer holds states for a batch of {len(self.states[0])}; got "
@@ -250,8 +248,7 @@ class RecurrentLayer(Layer):
             dropout = self._dropout(cell, key, inputs)
         direction = self._directions[suffix]
         wants_sequence = direction.return_sequences or level + 1 < len(direction.cells)
-        wants_memory = direction.return_state or self.is_stateful
-        weights = self.weights(suffix, level)
+        weights, wants_memory = self.weights(suffix, level), self._wants_memory(direction)
         return Direction(cell, weights, state, dropout, wants_sequence, wants_memory)
 
     def _dropout(self, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
@@ -286,39 +283,3 @@ class RecurrentLayer(Layer):
         if first.go_backwards:
             outputs = [output.flip(1) for output in outputs]
         return tuple(Masked(output, mask) for output in outputs)
-
-
-def _zero_states(cells: Sequence[Recurrent], like: Tensor) -> list[Tensor]:
-    """Initial states, cell by cell; those of a kind follow each other in one piece of memory.
-
-    Args:
-        cells: every cell of every direction.
-        like: ``(batch, ...)``: gives their number of rows, type and device.
-    """
-    shapes = {(len(STATES[cell.cell]), cell.hidden_size) for cell in cells}
-    if len(shapes) > 1:
-        return [like.new_zeros(len(like), c.hidden_size) for c in cells for _ in STATES[c.cell]]
-    ((kinds, size),) = shapes
-    zeros = like.new_zeros(kinds, len(cells), len(like), size)
-    by_kind = (one.unbind(0) for one in zeros.unbind(0))
-    return [state for states in zip(*by_kind, strict=True) for state in states]
-
-
-def direction_output(
-    spec: Recurrent | RecurrentStack, outcome: Outcome, mask: Tensor | None
-) -> Tensor:
-    """One direction's sequence in the order of the input, or its last output.
-
-    A masked step's output is the one before it in processing order (0 before the first valid one),
-    or 0 with ``zero_output_for_mask``.
-    """
-    sequence, state = outcome
-    if spec.return_sequences:
-        if mask is None or spec.zero_output_for_mask:
-            return sequence
-        return carry_outputs(sequence, mask, spec.go_backwards)
-    if mask is None:
-        return state[0]
-    last = 0 if spec.go_backwards else -1
-    valid = mask[:, last] if spec.zero_output_for_mask else mask.any(1)
-    return torch.where(valid[:, None], state[0], 0)

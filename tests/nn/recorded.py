@@ -25,10 +25,15 @@ class Launches:
         index = len(self.counts)
         self.counts.append(0)
         modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        autocast = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
         def launch() -> None:
             self.counts[index] += 1
-            with torch.inference_mode(modes[1]), torch.set_grad_enabled(modes[0]):
+            with (
+                torch.inference_mode(modes[1]),
+                torch.set_grad_enabled(modes[0]),
+                torch.autocast("cpu", autocast[1], enabled=autocast[0]),
+            ):
                 again = [one.detach() for one in run()]
                 for memory, result in zip(first, again, strict=True):
                     memory.copy_(result)

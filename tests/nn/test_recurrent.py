@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from birnn_lightning.nn import Masked, RecurrentLayer
 from birnn_lightning.nn.masks import carry_outputs, mask_from_lengths
-from birnn_lightning.nn.recurrent import MERGES
+from birnn_lightning.nn.recurrent_outputs import MERGES
 from birnn_lightning.nn.specs import Bidirectional, CellName, MergeMode, Recurrent
 from tests.nn.samples import (
     EVERY_MASK,
