@@ -96,7 +96,7 @@ class CudaGraphs:
         if reason is None:
             function = _Function(model, inputs, stateful)
             try:
-                with _autocast_without_cache(), _restored(stateful):
+                with _autocast_without_cache():
                     recording = Recording(
                         function,
                         [*tensors_of(inputs), *_states(stateful)],
@@ -147,14 +147,14 @@ class _Function:
     def __call__(self, tensors: Sequence[Tensor], parameters: Mapping[str, Tensor]) -> list[Tensor]:
         given: Iterator[Tensor] = iter(tensors)
         masked = [Masked(next(given), next(given) if has else None) for has in self._has_mask]
-        for layer, starts in zip(self._stateful, self._starts, strict=True):
-            states = tuple(next(given) for _ in range(layer.state_count * starts))
-            layer.states = states or None
-        with weights_stay():
+        with weights_stay(), _restored(self._stateful):
+            for layer, starts in zip(self._stateful, self._starts, strict=True):
+                states = tuple(next(given) for _ in range(layer.state_count * starts))
+                layer.states = states or None
             found = functional_call(self._model, dict(parameters), (masked,))
-        outputs = (found,) if isinstance(found, Masked) else found
-        self.layout = [one.mask is not None for one in outputs]
-        return [*tensors_of(outputs), *_states(self._stateful)]
+            outputs = (found,) if isinstance(found, Masked) else found
+            self.layout = [one.mask is not None for one in outputs]
+            return [*tensors_of(outputs), *_states(self._stateful)]
 
 
 def _states(stateful: Sequence[RecurrentLayer]) -> list[Tensor]:
