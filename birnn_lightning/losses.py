@@ -120,7 +120,7 @@ def _element_losses(
     if task == "regression":
         _check_same_shape(outputs, labels)
         return torch.mean((outputs - labels.to(outputs.dtype)) ** 2, dim=-1)
-    targets = labels.to(outputs.dtype) * (1 - label_smoothing) + label_smoothing / 2
+    targets = _smoothed(labels.to(outputs.dtype), label_smoothing, classes=2)
     if loss_from == "logits":
         losses = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
     else:
@@ -144,13 +144,20 @@ def _softmax_losses(
     if labels.dim() < outputs.dim():
         labels = functional.one_hot(labels, outputs.shape[-1])
     _check_same_shape(outputs, labels)
-    targets = labels.to(outputs.dtype) * (1 - label_smoothing) + label_smoothing / outputs.shape[-1]
+    targets = _smoothed(labels.to(outputs.dtype), label_smoothing, outputs.shape[-1])
     if loss_from == "logits":
         logs = outputs.log_softmax(-1)
     else:
         shares = outputs / outputs.sum(-1, keepdim=True)
         logs = shares.clamp(KERAS_EPSILON, 1 - KERAS_EPSILON).log()
     return -(targets * logs).sum(-1)
+
+
+def _smoothed(targets: Tensor, label_smoothing: float, classes: int) -> Tensor:
+    """``y (1 - s) + s / classes``."""
+    if not label_smoothing:
+        return targets
+    return targets * (1 - label_smoothing) + label_smoothing / classes
 
 
 def _check_same_shape(outputs: Tensor, labels: Tensor) -> None:
