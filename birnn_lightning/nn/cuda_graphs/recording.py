@@ -1,5 +1,6 @@
 """What a function of tensors launches on a GPU, forward and backward, recorded for replay."""
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -49,8 +50,10 @@ def capture(
 def nothing_waits() -> Iterator[None]:
     """Within, to wait for the GPU raises RuntimeError, where a recording would break off."""
     mode = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
+            torch.cuda.set_sync_debug_mode("error")
         yield
     finally:
         torch.cuda.set_sync_debug_mode(mode)
@@ -90,7 +93,6 @@ class Recording:
         self._leaves = [one for one in leaves if one.requires_grad]
         self._live: Sequence[Tensor] = ()
         self._used: list[bool] = []
-        self._dtypes: list[torch.dtype] = []
         self._pass: weakref.ref[Pass] | None = None
         stream = _stream(inputs[0].device)
         with torch.cuda.device_of(inputs[0]), _unchanged(buffers):
@@ -121,7 +123,7 @@ class Recording:
         return self._live
 
     def _run_backward(self) -> Sequence[Tensor]:
-        """The gradients of all leaves that have one, type by type one behind the other."""
+        """The gradients of all leaves that have one."""
         outputs = [one for one in self._live if one.requires_grad]
         # Outside autocast, as `Tensor.backward` runs. Retained, so that what the forward pass keeps
         # is not overwritten on the way back.
@@ -130,12 +132,7 @@ class Recording:
                 outputs, self._leaves, self._given, retain_graph=True, allow_unused=True
             )
         self._used = [one is not None for one in found]
-        gradients = [one for one in found if one is not None]
-        self._dtypes = list(dict.fromkeys(one.dtype for one in gradients))
-        return [
-            torch.cat([one.reshape(-1) for one in gradients if one.dtype == dtype])
-            for dtype in self._dtypes
-        ]
+        return [one for one in found if one is not None]
 
     def is_free(self) -> bool:
         """Whether the last forward pass has run backward, or never will."""
@@ -178,21 +175,10 @@ class Recording:
             static.copy_(given)
         self._replay_backward()
         begun.has_run_backward = True
-        found = iter(self._parts([flat.clone() for flat in self._found]))
-        of_inputs = [next(found) if one.requires_grad else None for one in self._inputs]
-        return [*of_inputs, *found]
-
-    def _parts(self, flats: Sequence[Tensor]) -> list[Tensor | None]:
-        """The gradient of each leaf, in the shape of the leaf; None of one that has none."""
-        leaves = [one for one, used in zip(self._leaves, self._used, strict=True) if used]
-        parts: dict[torch.dtype, Iterator[Tensor]] = {}
-        for dtype, flat in zip(self._dtypes, flats, strict=True):
-            sizes = [one.numel() for one in leaves if one.dtype == dtype]
-            parts[dtype] = iter(flat.split(sizes))
-        return [
-            next(parts[one.dtype]).view(one.shape) if used else None
-            for one, used in zip(self._leaves, self._used, strict=True)
-        ]
+        copies = iter(torch._foreach_mul(self._found, 1) if self._found else ())  # in one launch
+        of_leaves = iter([next(copies) if used else None for used in self._used])
+        of_inputs = [next(of_leaves) if one.requires_grad else None for one in self._inputs]
+        return [*of_inputs, *of_leaves]
 
 
 class Pass:
