@@ -1,6 +1,6 @@
 """The kernels under autograd."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -243,16 +243,30 @@ def run_backward(
 
 def _weight_gradient(run: Run, operands: Operands, kept: Kept, of_sums: Tensor) -> Tensor:
     """``(direction, gate, hidden, hidden)``: of each gate its sums' times what it saw."""
-    gates = operands.weight.shape[1]
-    if run.cell == "gru":  # of r, z, and what is in the reset gate's brackets
-        of_sums = torch.cat([of_sums[:, :, :2], of_sums[:, :, 3:]], dim=2)
-    seen = kept.previous[:, :, None]
-    if operands.factor is not None:
-        seen = seen * operands.factor.transpose(0, 1)[run.rows.row_of_token]
-    if run.cell == "gru reset before":
-        seen = seen.expand(-1, -1, gates, -1).clone()
-        seen[:, :, 2] = kept.saved[:, :, 3]  # with its factor
-    if seen.shape[2] == 1:  # one product for all gates of a direction
-        found = of_sums.flatten(2).permute(1, 2, 0) @ seen[:, :, 0].transpose(0, 1)
-        return found.unflatten(1, (gates, -1))
-    return of_sums.permute(1, 2, 3, 0) @ seen.permute(1, 2, 0, 3)
+    gradients = []
+    for direction, sums in enumerate(of_sums.unbind(1)):
+        parts = [  # one by one: torch.bmm would not share the tokens out among a GPU's processors
+            sums[:, gates].flatten(1).T @ seen
+            for gates, seen in _seen(run, operands, kept, direction)
+        ]
+        gradients.append(torch.cat(parts).view_as(operands.weight[direction]))
+    return torch.stack(gradients)
+
+
+def _seen(
+    run: Run, operands: Operands, kept: Kept, direction: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """The places of gates' sums, and what ``(tokens, hidden)`` their matrices multiplied."""
+    previous, last = kept.previous[:, direction], slice(run.sums - 1, run.sums)
+    is_gru = run.spec.cell == "gru"  # whose last matrix has sums, or an operand, of its own
+    count = operands.weight.shape[1] - is_gru
+    if operands.factor is None:
+        yield slice(count), previous
+        of_last = previous
+    else:
+        factors = operands.factor[direction, run.rows.row_of_token].unbind(1)
+        for gate in range(count):
+            yield slice(gate, gate + 1), previous * factors[gate]
+        of_last = previous * factors[-1]
+    if is_gru:
+        yield last, kept.saved[:, direction, 3] if run.cell == "gru reset before" else of_last
