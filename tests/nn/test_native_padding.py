@@ -167,3 +167,30 @@ def test_autocast_keeps_the_type_of_the_inputs(
         assert one.weights.weight_hh.grad is not None
         assert one.weights.weight_hh.grad.dtype == torch.float32
         assert one.weights.weight_hh.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_an_lstm_computes_in_float32_where_onednn_has_no_half_precision(
+    half: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_is_mkldnn_bf16_supported", "_is_mkldnn_fp16_supported"):
+        monkeypatch.setattr(torch.ops.mkldnn, name, lambda: False)
+    single = [
+        one._replace(weights=type(one.weights)(*(weight.float() for weight in one.weights)))  # type: ignore[union-attr]
+        for one in layers(LSTM)
+    ]
+    inputs = features().to(half)
+
+    def of(dtype: torch.dtype) -> list[Direction]:
+        return [
+            one._replace(state=tuple(state.to(half).to(dtype) for state in one.state))
+            for one in single
+        ]
+
+    exact = native.run(of(torch.float32), inputs.float(), None)
+    with torch.autocast("cpu", half):
+        found = native.run(of(half), inputs, None)
+    for ours, theirs in zip(found, exact, strict=True):
+        for one, other in zip((ours[0], *ours[1]), (theirs[0], *theirs[1]), strict=True):
+            assert one.dtype == half
+            assert torch.equal(one, other.to(half))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from birnn_lightning.nn.cells import State
 from birnn_lightning.nn.concatenation import stacked
+from birnn_lightning.nn.engines.autocast import without_autocast
+from birnn_lightning.nn.engines.branches import run_branches
 from birnn_lightning.nn.engines.cudnn_weights import flatten, unwarned
 from birnn_lightning.nn.engines.interface import Direction, Outcome
 from birnn_lightning.nn.masks import compact
@@ -57,16 +60,13 @@ def run(
             which needs `runs_padded` and a call for each direction; or packed, without padding,
             which makes a GPU wait for the lengths. None takes `prefers_padding`.
     """
-    if mask is None or not all(runs_padded(one.spec, one.wants_memory) for one in directions):
-        padded = False
-    elif padded is None:
-        padded = all(prefers_padding(one.spec, inputs) for one in directions)
-    if padded and mask is not None:
-        outcomes = _run_padded(directions, inputs, mask)
-    elif _is_pair(directions):
-        outcomes = _run_kernel(directions, inputs, mask)
+    if _lacks_kernel(directions[0].spec, inputs.device.type):
+        dtype = directions[0].weights.weight_ih.dtype
+        wide = [one._replace(state=tuple(s.to(dtype) for s in one.state)) for one in directions]
+        with without_autocast(inputs.device.type):
+            outcomes = _run(wide, inputs.to(dtype), mask, padded)
     else:
-        outcomes = [_run_direction(direction, inputs, mask) for direction in directions]
+        outcomes = _run(directions, inputs, mask, padded)
     parts = [part for one in outcomes for part in (one.sequence, *one.state)]
     if all(part.dtype == inputs.dtype for part in parts):
         return outcomes
@@ -74,6 +74,33 @@ def run(
         Outcome(sequence.to(inputs.dtype), tuple(state.to(inputs.dtype) for state in states))
         for sequence, states in outcomes
     ]
+
+
+def _lacks_kernel(spec: Recurrent, device: str) -> bool:
+    """Whether autocast would make torch's LSTM fail: oneDNN has no kernel of its type.
+
+    So it is on processors without products of half precision; torch computes the other cells.
+    """
+    if spec.cell != "lstm" or device != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return False
+    if torch.get_autocast_dtype("cpu") == torch.bfloat16:
+        return not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return not torch.ops.mkldnn._is_mkldnn_fp16_supported()
+
+
+def _run(
+    directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None, padded: bool | None
+) -> list[Outcome]:
+    """As `run`, in the type that the kernel computes in."""
+    if mask is None or not all(runs_padded(one.spec, one.wants_memory) for one in directions):
+        padded = False
+    elif padded is None:
+        padded = all(prefers_padding(one.spec, inputs) for one in directions)
+    if padded and mask is not None:
+        return _run_padded(directions, inputs, mask)
+    if _is_pair(directions):
+        return _run_kernel(directions, inputs, mask)
+    return [_run_direction(direction, inputs, mask) for direction in directions]
 
 
 def runs_padded(spec: Recurrent, wants_memory: bool) -> bool:
@@ -110,22 +137,23 @@ def _run_padded(directions: Sequence[Direction], inputs: Tensor, mask: Tensor) -
     forwards = compact(mask)
     inputs = torch.where(mask[..., None], inputs, 0)  # NaN there would reach the gradients
     last = (forwards.lengths.clamp(min=1) - 1)[:, None, None]  # an empty row runs one all the same
-    filled = forwards.lengths[:, None] > 0
-    outcomes = []
-    for direction in directions:
+
+    def run_one(direction: Direction) -> Outcome:
         compaction = forwards.backwards() if direction.spec.go_backwards else forwards
         factor = direction.dropout.inputs
         given = compaction.gather(inputs if factor is None else inputs * factor)
         kernel, initial, arguments = _call([direction])
         sequence, *_ = kernel(given, _hidden(initial), *arguments, True)
         state = sequence.gather(1, last.expand(-1, 1, sequence.shape[2]))[:, 0]
-        outcomes.append(
-            Outcome(
-                torch.where(mask[..., None], compaction.scatter(sequence), 0),
-                _where(filled, (state,), direction.state),
-            )
+        return Outcome(
+            torch.where(mask[..., None], compaction.scatter(sequence), 0),
+            _where(forwards.lengths[:, None] > 0, (state,), direction.state),
         )
-    return outcomes
+
+    parts = [partial(run_one, direction) for direction in directions]
+    # In half precision cuDNN's kernels may want the whole GPU to themselves, and wait for it.
+    is_half = inputs.element_size() < 4 or torch.is_autocast_enabled(inputs.device.type)
+    return [part() for part in parts] if is_half else run_branches(parts)
 
 
 def _run_direction(direction: Direction, inputs: Tensor, mask: Tensor | None) -> Outcome:
