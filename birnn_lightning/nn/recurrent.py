@@ -9,6 +9,7 @@ from torch import Tensor
 from birnn_lightning.nn.cells import State, Weights, cell_of
 from birnn_lightning.nn.engines import (
     ENGINES,
+    Demand,
     Direction,
     DropoutFactors,
     EngineChoice,
@@ -119,22 +120,27 @@ class RecurrentLayer(Layer):
             rows.append(f"{size} -> {cell.hidden_size}")
         return ", ".join(rows)
 
-    def engine(self) -> EngineChoice:
+    def engine(self, tokens: int = 0, masked: bool = False) -> EngineChoice:
         """The engine that runs this layer now, in training or evaluation, and why.
+
+        Args:
+            tokens: rows times steps of the batch; on a GPU it matters whether they are many.
+            masked: whether the batch has a mask.
 
         Raises:
             ValueError: the requested engine cannot run it.
         """
-        return self._choose(self._weight_hh.device.type)
+        wants_memory = any(map(self._wants_memory, self._directions.values()))
+        return self._choose(self._weight_hh.device.type, Demand(tokens, masked, wants_memory))
 
     def check_engine(self) -> None:
         """Raises ValueError where the requested engine cannot run this layer on any machine."""
-        self._choose(device=None)
+        self._choose(None)
 
-    def _choose(self, device: str | None) -> EngineChoice:
+    def _choose(self, device: str | None, demand: Demand | None = None) -> EngineChoice:
         cells = [cell for _, _, cell in self.cells()]
-        dtype = self._weight_hh.dtype
-        return choose_engine(cells, self.requested_engine, self.training, device, dtype)
+        requested, dtype = self.requested_engine, self._weight_hh.dtype
+        return choose_engine(cells, requested, self.training, device, dtype, demand)
 
     @property
     def _weight_hh(self) -> Tensor:
@@ -154,7 +160,8 @@ class RecurrentLayer(Layer):
     def waits(self) -> str | None:
         """Why a masked pass on a GPU waits for the lengths of its rows, or None."""
         wants_memory = any(map(self._wants_memory, self._directions.values()))
-        return waits(self.engine().name, [cell for _, _, cell in self.cells()], wants_memory)
+        name = self.engine(masked=True).name
+        return waits(name, [cell for _, _, cell in self.cells()], wants_memory)
 
     def _wants_memory(self, direction: Recurrent | RecurrentStack) -> bool:
         """Whether a direction's final states are wanted beside its last output."""
@@ -221,7 +228,8 @@ class RecurrentLayer(Layer):
         self, initial: dict[str, list[State]], values: Tensor, mask: Tensor | None
     ) -> list[tuple[Tensor, list[State]]]:
         """Each direction's sequence of outputs, and the final state of each of its cells."""
-        run = ENGINES[self.engine().name]
+        batch, time = values.shape[:2]
+        run = ENGINES[self.engine(batch * time, mask is not None).name]
         depth = max(len(states) for states in initial.values())
         if depth == 1:
             directions = [

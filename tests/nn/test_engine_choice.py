@@ -4,8 +4,10 @@ import importlib.util
 from dataclasses import replace
 
 import pytest
+import torch
 
-from birnn_lightning.nn.engines import choose_engine, waits
+from birnn_lightning.nn.engines import Demand, choose_engine, waits
+from birnn_lightning.nn.engines.choice import MANY_TOKENS
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.native import obstacle
 from birnn_lightning.nn.specs import Recurrent
@@ -99,8 +101,6 @@ def test_a_gpu_takes_triton_where_cudnn_cannot(
     if {obstructed.activation, obstructed.recurrent_activation} & {"elu"}:
         reasons = f"{reason}; the Triton kernels have no activation 'elu'"
         assert choice.reason == f"batched: {TOGETHER}; {reasons}."
-    elif obstructed.activation == "relu":
-        assert choice.reason == f"triton: {THROUGH}."
     else:
         assert choice.reason == f"triton: {THROUGH}; {reason}."
     assert choice.reason.startswith(choice.name)
@@ -116,11 +116,46 @@ def test_without_triton_a_gpu_takes_the_product_of_both_directions(
     assert "triton is not installed" in choice.reason or obstructed.activation == "elu"
 
 
-def test_a_gpu_packs_no_relu(monkeypatch: pytest.MonkeyPatch) -> None:
+PACKED = [
+    pytest.param(spec(cell="rnn", activation="relu"), False, id="relu"),
+    pytest.param(spec(cell="lstm"), True, id="memory"),
+]
+
+
+@pytest.mark.parametrize(("packed", "wants_memory"), PACKED)
+def test_what_cudnn_would_have_to_pack_runs_on_triton(
+    packed: Recurrent, wants_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    rnn = spec(cell="rnn", activation="relu")
-    assert choose_engine([rnn], device="cuda").name == "triton"
-    assert choose_engine([replace(rnn, hidden_size=256)], device="cuda").name == "native"
+
+    def name(spec: Recurrent, masked: bool, wants_memory: bool) -> str:
+        demand = Demand(masked=masked, wants_memory=wants_memory)
+        return choose_engine([spec], device="cuda", demand=demand).name
+
+    assert name(packed, True, wants_memory) == "triton"
+    assert name(packed, False, wants_memory) == "native"
+    assert name(replace(packed, hidden_size=256), True, wants_memory) == "native"
+    assert name(spec(cell="lstm"), True, False) == "native"
+    assert name(spec(cell="gru"), True, True) == "native"
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_many_tokens_train_on_triton(cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    many = MANY_TOKENS[cell]
+
+    def name(demand: Demand, hidden_size: int = 64, device: str = "cuda", **options) -> str:
+        layer = Recurrent(cell=cell, hidden_size=hidden_size)
+        return choose_engine([layer], device=device, demand=demand, **options).name
+
+    assert name(Demand(many)) == "triton"
+    assert name(Demand(many - 1)) == "native"
+    assert name(Demand(many), hidden_size=65) == "native"
+    assert name(Demand(many), training=False) == "native"
+    assert name(Demand(many), dtype=torch.float64) == "native"
+    assert name(Demand(many), device="cpu") != "triton"
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
+    assert name(Demand(many)) == "native"
 
 
 @pytest.mark.parametrize(

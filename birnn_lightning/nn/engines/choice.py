@@ -23,6 +23,27 @@ class EngineChoice(NamedTuple):
     reason: str
 
 
+class Demand(NamedTuple):
+    """What a batch asks of a layer, as far as the choice depends on it.
+
+    Attributes:
+        tokens: its rows times its steps.
+        masked: whether it has a mask.
+        wants_memory: whether the LSTM's final memory is wanted.
+    """
+
+    tokens: int = 0
+    masked: bool = False
+    wants_memory: bool = False
+
+
+MANY_TOKENS = {"rnn": 50_000, "lstm": 100_000, "gru": 25_000}
+"""From so many tokens on the Triton kernels train layers of up to `FEW_UNITS` faster than cuDNN,
+which sums the gradients of biases slowly, the GRU's at 41 ns a token (H200, float32 without TF32;
+``docs/speed-gpu.md``)."""
+FEW_UNITS = 64
+
+
 class Offer(NamedTuple):
     """What an engine can do.
 
@@ -91,6 +112,7 @@ def choose_engine(
     training: bool = True,
     device: str | None = "cpu",
     dtype: torch.dtype = torch.float32,
+    demand: Demand | None = None,
 ) -> EngineChoice:
     """Chooses the engine for the directions of a layer.
 
@@ -102,13 +124,15 @@ def choose_engine(
         training: whether what acts in training alone, such as recurrent dropout, acts.
         device: type of the parameters' device, e.g. ``"cuda"``; None for any that suits.
         dtype: type of the parameters.
+        demand: of the batch; None of a small one without a mask.
 
     Raises:
         ValueError: no such engine, or the requested one cannot do it.
     """
     if requested == "auto":
         reasons = []
-        for name in _order(specs, device):
+        exact = dtype == torch.float32 and not (device and torch.is_autocast_enabled(device))
+        for name in _order(specs, device, demand or Demand(), training and exact):
             reason = _obstacle(name, specs, training, device, dtype)
             if reason is None:
                 because = "".join(f"; {one}" for one in reasons)
@@ -137,12 +161,19 @@ def waits(name: str, specs: Sequence[Recurrent], wants_memory: bool) -> str | No
     return next((reason for reason in reasons if reason), None)
 
 
-def _order(specs: Sequence[Recurrent], device: str | None) -> tuple[str, ...]:
+def _order(
+    specs: Sequence[Recurrent], device: str | None, demand: Demand, trains_exactly: bool
+) -> tuple[str, ...]:
     """The engines from the fastest on."""
     if device != "cpu":
-        # cuDNN's relu would have to pack masked batches, step by step.
-        packs = any(spec.activation == "relu" for spec in specs)
-        return (*(("triton", "native") if packs else ("native", "triton")), "batched", "scan")
+        # What cuDNN would have to pack, it launches step by step.
+        packs = demand.masked and waits("native", specs, demand.wants_memory) is not None
+        is_large = trains_exactly and all(
+            spec.hidden_size <= FEW_UNITS and demand.tokens >= MANY_TOKENS[spec.cell]
+            for spec in specs
+        )
+        first = ("triton", "native") if packs or is_large else ("native", "triton")
+        return (*first, "batched", "scan")
     # Without the compiled kernel: torch has a fused one for the LSTM alone (oneDNN's).
     torch_is_fast = all(spec.cell == "lstm" for spec in specs)
     rest = ("native", "batched") if torch_is_fast else ("batched", "native")
