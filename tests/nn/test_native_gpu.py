@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from birnn_lightning.nn.engines import native
+from birnn_lightning.nn.engines.choice import MANY_TOKENS
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.recurrent import RecurrentLayer
-from birnn_lightning.nn.specs import Bidirectional, Recurrent
-from tests.nn.samples import EVERY_MASK, HIDDEN, INPUT, MASKS, TIME, features, randomise
+from birnn_lightning.nn.specs import Bidirectional, CellName, Recurrent
+from tests.nn.samples import EVERY_MASK, HIDDEN, INPUT, MASKS, TIME, features, randomise, uniform
 
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA device", allow_module_level=True)
@@ -173,3 +174,28 @@ def test_autocast(spec: Recurrent, mask: Tensor | None, dtype: torch.dtype) -> N
         assert difference(one, other) <= HALF_TOLERANCE
     torch.stack([one.sum() for one in ours]).sum().backward()
     assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_many_tokens_train_on_triton_as_on_cudnn(cell: CellName) -> None:
+    pytest.importorskip("triton")
+    time = 200
+    batch = MANY_TOKENS[cell] // time
+    spec = Recurrent(cell=cell, hidden_size=64, return_sequences=True)
+    layer = RecurrentLayer(Bidirectional(forward=spec), (time, INPUT)).cuda()
+    assert layer.engine(batch * time).name == "triton"
+    exact = copy.deepcopy(layer).double()
+    exact.requested_engine = "native"
+    inputs = uniform(batch, time, INPUT, seed=1).cuda()
+    weighting = uniform(batch, time, 2 * 64, seed=2).cuda()
+    found = []
+    for model, name in ((layer, "Recurrence"), (exact, "Cudnn")):
+        given = inputs.to(next(model.parameters()).dtype).requires_grad_()
+        outputs = model(Masked(given, None))
+        assert isinstance(outputs, Masked)
+        assert any(name in one for one in backward_names(outputs.values))
+        loss = (outputs.values * weighting).sum()
+        gradients = torch.autograd.grad(loss, [given, *model.parameters()])
+        found.append([outputs.values, *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        assert difference(ours, theirs.cpu()) <= TOLERANCES[torch.float32]

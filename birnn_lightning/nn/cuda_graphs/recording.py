@@ -102,7 +102,8 @@ class Recording:
             self.differentiable = [one.requires_grad for one in self._live]
             self._given = [torch.zeros_like(one) for one in self._live if one.requires_grad]
             if self._given:
-                self._replay_backward, self._found = capture(self._run_backward, stream)
+                self._replay_backward, found = capture(self._run_backward, stream)
+                self._found = tuple(found)
         self._live = ()
 
     def _warm_up(self, stream: torch.cuda.Stream) -> None:
@@ -175,7 +176,7 @@ class Recording:
             static.copy_(given)
         self._replay_backward()
         begun.has_run_backward = True
-        copies = iter(torch._foreach_mul(self._found, 1) if self._found else ())  # in one launch
+        copies = iter(_copies(self._found))
         of_leaves = iter([next(copies) if used else None for used in self._used])
         of_inputs = [next(of_leaves) if one.requires_grad else None for one in self._inputs]
         return [*of_inputs, *of_leaves]
@@ -212,6 +213,13 @@ class _Replay(torch.autograd.Function):
 def _stream(device: torch.device) -> torch.cuda.Stream:
     """Where a device's passes are recorded: one for all, as each stream costs cuBLAS 64 MB."""
     return torch.cuda.Stream(device)
+
+
+def _copies(tensors: tuple[Tensor, ...]) -> Sequence[Tensor]:
+    """Copies in memory of their own, made in one launch."""
+    if not tensors:
+        return ()
+    return torch._foreach_mul(tensors, 1)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _leaf(tensor: Tensor, trained: bool) -> Tensor:

@@ -55,8 +55,10 @@ class OurPeer:
         self.classifier = classifier
         classifier.train(configuration.workload != "infer")
         self.parameters = sum(one.numel() for one in classifier.parameters())
+        tokens, masked = configuration.batch * configuration.time, configuration.masked
         layers = classifier.recurrent_layers.values()
-        self.note = " ".join(dict.fromkeys(layer.engine().reason for layer in layers))
+        reasons = [layer.engine(tokens, masked).reason for layer in layers]
+        self.note = " ".join(dict.fromkeys(reasons))
 
 
 class Training(OurPeer):
