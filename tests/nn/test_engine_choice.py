@@ -154,8 +154,20 @@ def test_many_tokens_train_on_triton(cell, monkeypatch: pytest.MonkeyPatch) -> N
     assert name(Demand(many), training=False) == "native"
     assert name(Demand(many), dtype=torch.float64) == "native"
     assert name(Demand(many), device="cpu") != "triton"
-    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
-    assert name(Demand(many)) == "native"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
+        assert name(Demand(many)) == "native"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.compiler, "is_compiling", lambda: True)
+        assert name(Demand(many)) == "native"
+    of_a_derivative: list[str] = []
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        of_a_derivative.append(name(Demand(many)))
+        return x
+
+    torch.func.grad(loss)(torch.tensor(1.0))
+    assert of_a_derivative == ["native"]
 
 
 @pytest.mark.parametrize(

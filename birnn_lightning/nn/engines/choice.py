@@ -131,8 +131,8 @@ def choose_engine(
     """
     if requested == "auto":
         reasons = []
-        exact = dtype == torch.float32 and not (device and torch.is_autocast_enabled(device))
-        for name in _order(specs, device, demand or Demand(), training and exact):
+        trains = training and _is_plain(device, dtype)
+        for name in _order(specs, device, demand or Demand(), trains):
             reason = _obstacle(name, specs, training, device, dtype)
             if reason is None:
                 because = "".join(f"; {one}" for one in reasons)
@@ -161,14 +161,21 @@ def waits(name: str, specs: Sequence[Recurrent], wants_memory: bool) -> str | No
     return next((reason for reason in reasons if reason), None)
 
 
+def _is_plain(device: str | None, dtype: torch.dtype) -> bool:
+    """Whether float32 is computed in float32, and nobody traces how, as torch.compile does."""
+    observed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # pyright: ignore[reportAttributeAccessIssue]
+    halved = device is not None and torch.is_autocast_enabled(device)
+    return dtype == torch.float32 and not halved and not observed
+
+
 def _order(
-    specs: Sequence[Recurrent], device: str | None, demand: Demand, trains_exactly: bool
+    specs: Sequence[Recurrent], device: str | None, demand: Demand, trains: bool
 ) -> tuple[str, ...]:
-    """The engines from the fastest on."""
+    """The engines from the fastest on; ``trains``: in float32."""
     if device != "cpu":
         # What cuDNN would have to pack, it launches step by step.
         packs = demand.masked and waits("native", specs, demand.wants_memory) is not None
-        is_large = trains_exactly and all(
+        is_large = trains and all(
             spec.hidden_size <= FEW_UNITS and demand.tokens >= MANY_TOKENS[spec.cell]
             for spec in specs
         )
