@@ -40,7 +40,7 @@ class Demand(NamedTuple):
 MANY_TOKENS = {"rnn": 50_000, "lstm": 100_000, "gru": 25_000}
 """From so many tokens on the Triton kernels train layers of up to `FEW_UNITS` faster than cuDNN,
 which sums the gradients of biases slowly, the GRU's at 41 ns a token (H200, float32 without TF32;
-``docs/speed-gpu.md``)."""
+the figures are in ``docs/engines.md``)."""
 FEW_UNITS = 64
 
 

@@ -135,6 +135,19 @@ def test_an_interrupt_keeps_what_was_measured_and_ends_every_process():
     assert all(one.closed for one in lab.started)
 
 
+def test_an_interrupt_leaves_no_configuration_without_times():
+    lab = Lab(ours={}, torch={})
+    lab.run(tiny(hidden=7))
+    for peer in lab.started:
+        peer.fails_at, peer.runs = "interrupt", 5
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(tiny(hidden=9))
+    lab.measured.forget_unmeasured()
+    assert {one.configuration.hidden for one in lab.measured.outcomes} == {7}
+    lab.measured.forget_unmeasured()
+    assert len(lab.measured.outcomes) == 2
+
+
 def test_without_any_peer_it_says_why():
     assert peers_here(["ours", "keras-jax"], {"keras-jax": "jax not installed"}) == ["ours"]
     with pytest.raises(ValueError, match=r"\(keras-jax: jax not installed\)"):
