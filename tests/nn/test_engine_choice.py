@@ -144,13 +144,14 @@ def test_many_tokens_train_on_triton(cell, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     many = MANY_TOKENS[cell]
 
-    def name(demand: Demand, hidden_size: int = 64, device: str = "cuda", **options) -> str:
-        layer = Recurrent(cell=cell, hidden_size=hidden_size)
+    def name(demand: Demand, device: str = "cuda", fields: dict | None = None, **options) -> str:
+        layer = Recurrent(cell=cell, **{"hidden_size": 64, **(fields or {})})
         return choose_engine([layer], device=device, demand=demand, **options).name
 
     assert name(Demand(many)) == "triton"
     assert name(Demand(many - 1)) == "native"
-    assert name(Demand(many), hidden_size=65) == "native"
+    assert name(Demand(many), fields={"hidden_size": 65}) == "native"
+    assert name(Demand(many), fields={"use_bias": False}) == "native"
     assert name(Demand(many), training=False) == "native"
     assert name(Demand(many), dtype=torch.float64) == "native"
     assert name(Demand(many), device="cpu") != "triton"

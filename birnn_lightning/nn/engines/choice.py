@@ -176,7 +176,9 @@ def _order(
         # What cuDNN would have to pack, it launches step by step.
         packs = demand.masked and waits("native", specs, demand.wants_memory) is not None
         is_large = trains and all(
-            spec.hidden_size <= FEW_UNITS and demand.tokens >= MANY_TOKENS[spec.cell]
+            spec.use_bias
+            and spec.hidden_size <= FEW_UNITS
+            and demand.tokens >= MANY_TOKENS[spec.cell]
             for spec in specs
         )
         first = ("triton", "native") if packs or is_large else ("native", "triton")
