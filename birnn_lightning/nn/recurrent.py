@@ -130,8 +130,8 @@ class RecurrentLayer(Layer):
         Raises:
             ValueError: the requested engine cannot run it.
         """
-        wants_memory = any(map(self._wants_memory, self._directions.values()))
-        return self._choose(self._weight_hh.device.type, Demand(tokens, masked, wants_memory))
+        demand = Demand(tokens, masked, self._any_wants_memory)
+        return self._choose(self._weight_hh.device.type, demand)
 
     def check_engine(self) -> None:
         """Raises ValueError where the requested engine cannot run this layer on any machine."""
@@ -159,9 +159,13 @@ class RecurrentLayer(Layer):
 
     def waits(self) -> str | None:
         """Why a masked pass on a GPU waits for the lengths of its rows, or None."""
-        wants_memory = any(map(self._wants_memory, self._directions.values()))
         name = self.engine(masked=True).name
-        return waits(name, [cell for _, _, cell in self.cells()], wants_memory)
+        return waits(name, [cell for _, _, cell in self.cells()], self._any_wants_memory)
+
+    @property
+    def _any_wants_memory(self) -> bool:
+        """Whether a direction's final states are wanted, with the LSTM's memory."""
+        return any(map(self._wants_memory, self._directions.values()))
 
     def _wants_memory(self, direction: Recurrent | RecurrentStack) -> bool:
         """Whether a direction's final states are wanted beside its last output."""

@@ -69,7 +69,6 @@ def run_bench(options: argparse.Namespace) -> bool:
                 _say(f"[{index}/{len(found)}] {progress(configuration, outcomes)}")
         except KeyboardInterrupt as error:
             interrupted = error
-            measured.forget_unmeasured()
         finally:
             schedule.close()
         if any(one.seconds for one in measured.outcomes):

@@ -69,12 +69,6 @@ class Measured:
             found.setdefault(outcome.configuration, []).append(outcome)
         return list(found.items())
 
-    def forget_unmeasured(self) -> None:
-        """Drops the last configuration where an interrupt left it without any time."""
-        for configuration, outcomes in self.by_configuration()[-1:]:
-            if not any(one.seconds for one in outcomes):
-                self.outcomes = [one for one in self.outcomes if one.configuration != configuration]
-
     def extra(self) -> dict[str, Any]:
         """What stands beside the outcomes, as primitives."""
         return {

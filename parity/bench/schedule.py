@@ -111,16 +111,26 @@ class Schedule:
             plain: another one, which every peer runs in turn with it.
         """
         self.launch()
+        count = len(self._measured.outcomes)
         outcomes = {name: Outcome(peer=name, configuration=configuration) for name in self._names}
         self._measured.outcomes.extend(outcomes.values())
         gemm = Outcome(peer=GEMM, configuration=configuration, seconds=self._measured.gemm)
-        turns = [outcome for outcome in (*outcomes.values(), gemm) if self._prepare(outcome)]
+        try:
+            self._measure([*outcomes.values(), gemm], plain)
+        except KeyboardInterrupt:
+            if not any(one.seconds for one in outcomes.values()):
+                del self._measured.outcomes[count:]
+            raise
+        return list(outcomes.values())
+
+    def _measure(self, outcomes: list[Outcome], plain: Configuration | None) -> None:
+        """Fills the outcomes of one configuration."""
+        turns = [outcome for outcome in outcomes if self._prepare(outcome)]
         if plain is not None:
-            turns = [one for one in turns if one is gemm or self._prepare_plain(one, plain)]
+            turns = [one for one in turns if one.peer == GEMM or self._prepare_plain(one, plain)]
         self._rounds(turns, plain is not None)
         for outcome in turns:
             self._release(outcome)
-        return list(outcomes.values())
 
     def _prepare(self, outcome: Outcome) -> bool:
         """Builds and warms one peer up; whether it takes part in the rounds."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from birnn_lightning.nn.engines import Demand, choose_engine, waits
+from birnn_lightning.nn.engines import Demand, choose_engine, triton, waits
 from birnn_lightning.nn.engines.choice import MANY_TOKENS
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.native import obstacle
@@ -142,6 +142,7 @@ def test_what_cudnn_would_have_to_pack_runs_on_triton(
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_many_tokens_train_on_triton(cell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(torch.backends.cudnn.rnn, "fp32_precision", "ieee")
     many = MANY_TOKENS[cell]
 
     def name(demand: Demand, device: str = "cuda", fields: dict | None = None, **options) -> str:
@@ -155,6 +156,13 @@ def test_many_tokens_train_on_triton(cell, monkeypatch: pytest.MonkeyPatch) -> N
     assert name(Demand(many), training=False) == "native"
     assert name(Demand(many), dtype=torch.float64) == "native"
     assert name(Demand(many), device="cpu") != "triton"
+    assert name(Demand(many), device="xpu") == "native"
+    with monkeypatch.context() as patch:
+        patch.setattr(triton, "keeps_matrices", lambda: False)
+        assert name(Demand(many)) == "native"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.backends.cudnn.rnn, "fp32_precision", "tf32")
+        assert name(Demand(many)) == ("triton" if cell == "gru" else "native")
     with monkeypatch.context() as patch:
         patch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
         assert name(Demand(many)) == "native"

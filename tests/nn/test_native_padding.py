@@ -194,3 +194,20 @@ def test_an_lstm_computes_in_float32_where_onednn_has_no_half_precision(
         for one, other in zip((ours[0], *ours[1]), (theirs[0], *theirs[1]), strict=True):
             assert one.dtype == half
             assert torch.equal(one, other.to(half))
+
+
+def test_autocast_of_a_pair_of_which_one_is_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    pair = [direction(GRU, seed=1), direction(replace(LSTM, go_backwards=True), seed=2)]
+    single = [
+        one._replace(
+            weights=type(one.weights)(*(weight.float() for weight in one.weights)),  # type: ignore[union-attr]
+            state=tuple(state.float() for state in one.state),
+        )
+        for one in pair
+    ]
+    exact = native.run(single, features().float(), MASKS["interior"])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = native.run(single, features().float(), MASKS["interior"])
+    for ours, theirs in zip(found, exact, strict=True):
+        assert torch.equal(ours.sequence, theirs.sequence)

@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from birnn_lightning import BiGRUClassifier, BiLSTMClassifier, SequenceClassifier
+from birnn_lightning.nn.engines.branches import branching
 from birnn_lightning.nn.masks import Masked
-from tests.nn.samples import CLASSES, HIDDEN, INPUT, TIME, uniform
+from tests.nn.samples import CLASSES, HIDDEN, INPUT, MASKS, TIME, uniform
 
 PRESETS = [BiGRUClassifier, BiLSTMClassifier]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the tracer itself does what torch warns of
@@ -33,6 +34,31 @@ def test_torch_compile_sees_one_graph(preset: type[SequenceClassifier], cuda_gra
         lambda x: model.model([Masked(x)]).values, backend="eager", fullgraph=True
     )
     torch.testing.assert_close(compiled(inputs()), model(inputs()), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_torch_compile_sees_one_graph_of_masked_batches(preset: type[SequenceClassifier]) -> None:
+    torch._dynamo.reset()
+    model, mask = build(preset), MASKS["interior"]
+    compiled = torch.compile(
+        lambda x: model.model([Masked(x, mask)]).values, backend="eager", fullgraph=True
+    )
+    with branching():  # which does not reach what is traced
+        found = compiled(inputs(len(mask)))
+    expected = model(inputs(len(mask)), mask=mask)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_torch_compile_sees_one_graph_under_autocast(half: torch.dtype) -> None:
+    torch._dynamo.reset()
+    model = build(BiLSTMClassifier).float()
+    compiled = torch.compile(
+        lambda x: model.model([Masked(x)]).values, backend="eager", fullgraph=True
+    )
+    with torch.autocast("cpu", half):
+        found, expected = compiled(inputs().float()), model(inputs().float())
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.05)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.engines.branches import branching
 from birnn_lightning.nn.engines.differentiation import once_differentiable
 
 WARM_UPS = 3
@@ -27,7 +28,8 @@ def capture(
     Other threads may go on using the GPU meanwhile, as those that pin a loader's memory do.
 
     Args:
-        run: launches the same work whenever it is called.
+        run: launches the same work whenever it is called, and gives no memory away: what autograd
+            saves is kept with its results.
         stream: on which it is recorded.
 
     Returns:
@@ -39,6 +41,7 @@ def capture(
     graph = torch.cuda.CUDAGraph()
     # A failed recording does not leave its stream by itself.
     with (
+        branching(),
         torch.cuda.stream(torch.cuda.current_stream()),
         torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
     ):
@@ -216,7 +219,7 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def _copies(tensors: tuple[Tensor, ...]) -> Sequence[Tensor]:
-    """Copies in memory of their own, made in one launch."""
+    """Copies in memory of their own; those of one type, dense as gradients are, in one launch."""
     if not tensors:
         return ()
     return torch._foreach_mul(tensors, 1)  # pyright: ignore[reportPrivateImportUsage]

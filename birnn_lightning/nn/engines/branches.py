@@ -1,21 +1,37 @@
-"""Work that may run at once becomes branches of a CUDA graph that is being recorded."""
+"""Work that may run at once becomes branches of a recorded CUDA graph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import torch
 
 from birnn_lightning.nn.engines.interface import Outcome
 
+_branches: ContextVar[bool] = ContextVar("work is recorded in branches", default=False)
+
+
+@contextmanager
+def branching() -> Iterator[None]:
+    """Within, `run_branches` branches.
+
+    For whoever records a CUDA graph and keeps every tensor of it, what autograd saves too, until
+    the recording ends: memory that goes from one branch to another must not be given away before.
+    """
+    token = _branches.set(True)
+    try:
+        yield
+    finally:
+        _branches.reset(token)
+
 
 def run_branches(parts: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
-    """Runs parts that read nothing of each other, at once where a CUDA graph is being recorded.
+    """Runs parts that read nothing of each other: at once within `branching`, or in their order.
 
-    Otherwise one after another: launched one by one, they leave a GPU idle anyway, and memory that
-    goes from one stream to another would have to be kept from being given away too early. In a
-    recording, memory that another stream has used is not given away.
+    Launched one by one, they would leave a GPU idle anyway.
     """
-    if not (torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()):
+    if torch.compiler.is_compiling() or not _branches.get():
         return [part() for part in parts]
     current = torch.cuda.current_stream()
     outcomes = []

@@ -42,6 +42,8 @@ MANY_TOKENS = {"rnn": 50_000, "lstm": 100_000, "gru": 25_000}
 which sums the gradients of biases slowly, the GRU's at 41 ns a token (H200, float32 without TF32;
 the figures are in ``docs/engines.md``)."""
 FEW_UNITS = 64
+SLOW_IN_TF32 = "gru"
+"""The cell whose sums of biases outweigh what cuDNN gains by multiplying in TF32."""
 
 
 class Offer(NamedTuple):
@@ -131,8 +133,8 @@ def choose_engine(
     """
     if requested == "auto":
         reasons = []
-        trains = training and _is_plain(device, dtype)
-        for name in _order(specs, device, demand or Demand(), trains):
+        in_float32 = training and _computes_in_float32(device, dtype)
+        for name in _order(specs, device, demand or Demand(), in_float32):
             reason = _obstacle(name, specs, training, device, dtype)
             if reason is None:
                 because = "".join(f"; {one}" for one in reasons)
@@ -161,32 +163,39 @@ def waits(name: str, specs: Sequence[Recurrent], wants_memory: bool) -> str | No
     return next((reason for reason in reasons if reason), None)
 
 
-def _is_plain(device: str | None, dtype: torch.dtype) -> bool:
-    """Whether float32 is computed in float32, and nobody traces how, as torch.compile does."""
-    observed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # pyright: ignore[reportAttributeAccessIssue]
-    halved = device is not None and torch.is_autocast_enabled(device)
-    return dtype == torch.float32 and not halved and not observed
+def _computes_in_float32(device: str | None, dtype: torch.dtype) -> bool:
+    """Whether a layer runs in float32 on a GPU, and nobody traces how, as torch.compile does."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # pyright: ignore[reportAttributeAccessIssue]
+    on_gpu = device in ("cuda", None) and not torch.is_autocast_enabled("cuda")
+    return dtype == torch.float32 and on_gpu and not traced
 
 
 def _order(
-    specs: Sequence[Recurrent], device: str | None, demand: Demand, trains: bool
+    specs: Sequence[Recurrent], device: str | None, demand: Demand, trains_in_float32: bool
 ) -> tuple[str, ...]:
-    """The engines from the fastest on; ``trains``: in float32."""
+    """The engines from the fastest on."""
     if device != "cpu":
         # What cuDNN would have to pack, it launches step by step.
         packs = demand.masked and waits("native", specs, demand.wants_memory) is not None
-        is_large = trains and all(
-            spec.use_bias
-            and spec.hidden_size <= FEW_UNITS
-            and demand.tokens >= MANY_TOKENS[spec.cell]
-            for spec in specs
-        )
+        is_large = trains_in_float32 and all(_sums_slowly(spec, demand.tokens) for spec in specs)
         first = ("triton", "native") if packs or is_large else ("native", "triton")
         return (*first, "batched", "scan")
     # Without the compiled kernel: torch has a fused one for the LSTM alone (oneDNN's).
     torch_is_fast = all(spec.cell == "lstm" for spec in specs)
     rest = ("native", "batched") if torch_is_fast else ("batched", "native")
     return ("fused", *rest, "scan")
+
+
+def _sums_slowly(spec: Recurrent, tokens: int) -> bool:
+    """Whether cuDNN takes longer for the gradients of biases than the Triton kernels for all."""
+    in_tf32 = torch.backends.cudnn.rnn.fp32_precision == "tf32"  # pyright: ignore[reportAttributeAccessIssue]
+    return (
+        spec.use_bias
+        and spec.hidden_size <= FEW_UNITS
+        and tokens >= MANY_TOKENS[spec.cell]
+        and (spec.cell == SLOW_IN_TF32 or not in_tf32)
+        and triton.keeps_matrices()
+    )
 
 
 def _obstacle(

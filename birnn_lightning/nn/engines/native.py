@@ -60,7 +60,7 @@ def run(
             which needs `runs_padded` and a call for each direction; or packed, without padding,
             which makes a GPU wait for the lengths. None takes `prefers_padding`.
     """
-    if _lacks_kernel(directions[0].spec, inputs.device.type):
+    if any(_lacks_kernel(one.spec, inputs.device.type) for one in directions):
         dtype = directions[0].weights.weight_ih.dtype
         wide = [one._replace(state=tuple(s.to(dtype) for s in one.state)) for one in directions]
         with without_autocast(inputs.device.type):
@@ -83,7 +83,15 @@ def _lacks_kernel(spec: Recurrent, device: str) -> bool:
     """
     if spec.cell != "lstm" or device != "cpu" or not torch.is_autocast_enabled("cpu"):
         return False
-    if torch.get_autocast_dtype("cpu") == torch.bfloat16:
+    return _onednn_lacks(torch.get_autocast_dtype("cpu"))
+
+
+@torch.compiler.assume_constant_result
+def _onednn_lacks(half: torch.dtype) -> bool:
+    """Whether there is oneDNN, without kernels of a type of half precision on this processor."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if half == torch.bfloat16:
         return not torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return not torch.ops.mkldnn._is_mkldnn_fp16_supported()
 
@@ -120,7 +128,7 @@ def prefers_padding(spec: Recurrent, inputs: Tensor) -> bool:
     200, 64 units, rows full or of random length). In inference packed is the faster, but for the
     LSTM, whose one fused kernel takes no packed batch: padded 15.7 and packed 22.5 ms (in training
     60 and 122; 2 Zen 4 cores, one layer, rows of 20 to 200 steps). On a GPU always: packed, cuDNN
-    launches every step by itself and takes 3 to 9 times as long (``docs/speed-gpu.md``).
+    launches every step by itself; 64 units take 3 to 9 times as long (``docs/speed-gpu.md``).
     """
     return inputs.is_cuda or torch.is_grad_enabled() or spec.cell == "lstm"
 
@@ -152,7 +160,7 @@ def _run_padded(directions: Sequence[Direction], inputs: Tensor, mask: Tensor) -
 
     parts = [partial(run_one, direction) for direction in directions]
     # In half precision cuDNN's kernels may want the whole GPU to themselves, and wait for it.
-    is_half = inputs.element_size() < 4 or torch.is_autocast_enabled(inputs.device.type)
+    is_half = inputs.element_size() < 4 or torch.is_autocast_enabled("cuda")
     return [part() for part in parts] if is_half else run_branches(parts)
 
 

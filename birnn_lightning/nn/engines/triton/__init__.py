@@ -1,7 +1,8 @@
 """Triton kernels for a GPU: one program takes a tile of rows through time, in one direction.
 
 A step needs no launch of its own, and only valid steps are computed. It serves what cuDNN cannot
-express: dropout of the state, the GRU with its reset gate first, other activations.
+express (dropout of the state, the GRU with its reset gate first, other activations) or would have
+to pack, and trains few units on many tokens.
 """
 
 import importlib.util
@@ -23,6 +24,9 @@ LARGEST_HIDDEN, LARGEST_IN_FLOAT64 = 128, 64
 
 CAPABILITY = (8, 0)
 """Of the first GPUs that multiply in TF32."""
+
+ROOM = 144 * 1024
+"""Shared memory, in bytes, that holds the matrices and states of an LSTM of 64 units."""
 
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
@@ -49,6 +53,8 @@ def obstacle_of_machine(device: str) -> str | None:
         return "triton is not installed"
     if device == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
         return "the Triton kernels are for a GPU; the layer is on 'cpu'"
+    if device not in ("cpu", "cuda"):
+        return f"the Triton kernels are for NVIDIA's GPUs; the layer is on {device!r}"
     if device == "cuda" and torch.version.hip is not None:
         return "the Triton kernels have run on NVIDIA's GPUs alone"
     if device == "cuda" and torch.cuda.is_available():
@@ -57,6 +63,16 @@ def obstacle_of_machine(device: str) -> str | None:
             needed, found = (".".join(map(str, one)) for one in (CAPABILITY, capability))
             return f"the Triton kernels need compute capability {needed}; this GPU has {found}"
     return None
+
+
+def keeps_matrices() -> bool:
+    """Whether matrices of up to 64 units stay in a program from step to step, as on an H200.
+
+    True where there is no GPU to ask.
+    """
+    if not torch.cuda.is_available():
+        return True
+    return torch.cuda.get_device_properties().shared_memory_per_block_optin >= ROOM
 
 
 def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:

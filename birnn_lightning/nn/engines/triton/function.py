@@ -246,8 +246,8 @@ def _weight_gradient(run: Run, operands: Operands, kept: Kept, of_sums: Tensor) 
     gradients = []
     for direction, sums in enumerate(of_sums.unbind(1)):
         parts = [  # one by one: torch.bmm would not share the tokens out among a GPU's processors
-            sums[:, gates].flatten(1).T @ seen
-            for gates, seen in _seen(run, operands, kept, direction)
+            sums[:, places].flatten(1).T @ seen
+            for places, seen in _seen(run, operands, kept, direction)
         ]
         gradients.append(torch.cat(parts).view_as(operands.weight[direction]))
     return torch.stack(gradients)
@@ -259,7 +259,7 @@ def _seen(
     """The places of gates' sums, and what ``(tokens, hidden)`` their matrices multiplied."""
     previous, last = kept.previous[:, direction], slice(run.sums - 1, run.sums)
     is_gru = run.spec.cell == "gru"  # whose last matrix has sums, or an operand, of its own
-    count = operands.weight.shape[1] - is_gru
+    count = operands.weight.shape[1] - (1 if is_gru else 0)
     if operands.factor is None:
         yield slice(count), previous
         of_last = previous
