@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from birnn_lightning.nn import RecurrentLayer
+from birnn_lightning.nn.engines import EngineChoice
 from parity.bench.cliffs import VARIANTS, cliff_configurations
 from parity.bench.models import build_spec, starting_weights
 from parity.bench.peers import peer_kind
@@ -99,6 +101,16 @@ def test_a_peer_says_what_it_cannot_run(name, settings, said):
 
 def test_an_engine_that_is_asked_for_runs():
     assert built("ours:scan", tiny()).note == "scan: as requested."
+
+
+def test_the_note_is_of_the_batch_that_is_measured(monkeypatch):
+    def engine(layer, tokens=0, masked=False):
+        return EngineChoice("scan", f"{tokens} tokens, masked: {masked}")
+
+    monkeypatch.setattr(RecurrentLayer, "engine", engine)
+    chosen = tiny(mask="ragged")
+    tokens = chosen.batch * chosen.time
+    assert built("ours", chosen).note == f"{tokens} tokens, masked: True"
 
 
 @pytest.mark.parametrize(
