@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from birnn_lightning.nn.engines import Demand, choose_engine, triton, waits
+from birnn_lightning.nn.engines import Demand, choose_engine, waits
 from birnn_lightning.nn.engines.choice import MANY_TOKENS
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.native import obstacle
+from birnn_lightning.nn.engines.triton import memory
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import HIDDEN
 
@@ -158,8 +159,8 @@ def test_many_tokens_train_on_triton(cell, monkeypatch: pytest.MonkeyPatch) -> N
     assert name(Demand(many), device="cpu") != "triton"
     assert name(Demand(many), device="xpu") == "native"
     with monkeypatch.context() as patch:
-        patch.setattr(triton, "keeps_matrices", lambda: False)
-        assert name(Demand(many)) == "native"
+        patch.setattr(memory, "shared_bytes", lambda device: 99 * 1024)  # an RTX 4090's
+        assert name(Demand(many)) == ("triton" if cell == "rnn" else "native")
     with monkeypatch.context() as patch:
         patch.setattr(torch.backends.cudnn.rnn, "fp32_precision", "tf32")
         assert name(Demand(many)) == ("triton" if cell == "gru" else "native")

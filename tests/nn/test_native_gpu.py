@@ -180,11 +180,11 @@ def test_autocast(spec: Recurrent, mask: Tensor | None, dtype: torch.dtype) -> N
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_many_tokens_train_on_triton_as_on_cudnn(cell: CellName) -> None:
     pytest.importorskip("triton")
-    if not keeps_matrices():
-        pytest.skip("this GPU has too little shared memory for the matrices of 64 units")
     time = 200
     batch = MANY_TOKENS[cell] // time
     spec = Recurrent(cell=cell, hidden_size=64, return_sequences=True)
+    if not keeps_matrices(spec):
+        pytest.skip("this GPU has too little shared memory for the matrices of 64 units")
     layer = RecurrentLayer(Bidirectional(forward=spec), (time, INPUT)).cuda()
     assert layer.engine(batch * time).name == "triton"
     exact = copy.deepcopy(layer).double()

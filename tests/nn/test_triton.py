@@ -17,7 +17,7 @@ CUDA = torch.cuda.is_available()
 from birnn_lightning.nn.engines import ENGINES, choose_engine, scan  # noqa: E402
 from birnn_lightning.nn.engines import triton as engine  # noqa: E402
 from birnn_lightning.nn.engines.interface import Direction, Engine, Outcome  # noqa: E402
-from birnn_lightning.nn.engines.triton import function  # noqa: E402
+from birnn_lightning.nn.engines.triton import function, memory  # noqa: E402
 from birnn_lightning.nn.specs import Recurrent  # noqa: E402
 from tests.nn.samples import BATCH, EVERY_MASK, HIDDEN, MASKS, features, uniform  # noqa: E402
 from tests.nn.test_batched import (  # noqa: E402
@@ -214,7 +214,7 @@ def test_matrices_are_read_at_each_step_where_there_is_little_memory(
     spec: Recurrent, kilobytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """99 KB have the GPUs of capability 8.6 and 8.9, 163 an A100."""
-    monkeypatch.setattr(function, "shared_bytes", lambda device: kilobytes * 1024)
+    monkeypatch.setattr(memory, "shared_bytes", lambda device: kilobytes * 1024)
     seen = []
     constants = function.Run.constants
 

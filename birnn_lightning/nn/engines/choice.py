@@ -42,8 +42,8 @@ MANY_TOKENS = {"rnn": 50_000, "lstm": 100_000, "gru": 25_000}
 which sums the gradients of biases slowly, the GRU's at 41 ns a token (H200, float32 without TF32;
 the figures are in ``docs/engines.md``)."""
 FEW_UNITS = 64
-SLOW_IN_TF32 = "gru"
-"""The cell whose sums of biases outweigh what cuDNN gains by multiplying in TF32."""
+SLOW_IN_TF32_TOO = "gru"
+"""Its sums of biases outweigh what cuDNN gains where it may multiply in TF32."""
 
 
 class Offer(NamedTuple):
@@ -133,8 +133,8 @@ def choose_engine(
     """
     if requested == "auto":
         reasons = []
-        in_float32 = training and _computes_in_float32(device, dtype)
-        for name in _order(specs, device, demand or Demand(), in_float32):
+        trains_in_float32 = training and _computes_in_float32(device, dtype)
+        for name in _order(specs, device, demand or Demand(), trains_in_float32):
             reason = _obstacle(name, specs, training, device, dtype)
             if reason is None:
                 because = "".join(f"; {one}" for one in reasons)
@@ -193,8 +193,8 @@ def _sums_slowly(spec: Recurrent, tokens: int) -> bool:
         spec.use_bias
         and spec.hidden_size <= FEW_UNITS
         and tokens >= MANY_TOKENS[spec.cell]
-        and (spec.cell == SLOW_IN_TF32 or not in_tf32)
-        and triton.keeps_matrices()
+        and (spec.cell == SLOW_IN_TF32_TOO or not in_tf32)
+        and triton.keeps_matrices(spec)
     )
 
 

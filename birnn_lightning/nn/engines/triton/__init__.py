@@ -13,8 +13,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.cells import cell_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
 from birnn_lightning.nn.engines.operands import needs_gradient, operands_of, run_alike
+from birnn_lightning.nn.engines.triton.memory import stays_resident
 from birnn_lightning.nn.engines.triton.rows import rows_of
 from birnn_lightning.nn.specs import Recurrent
 
@@ -24,9 +26,6 @@ LARGEST_HIDDEN, LARGEST_IN_FLOAT64 = 128, 64
 
 CAPABILITY = (8, 0)
 """Of the first GPUs that multiply in TF32."""
-
-ROOM = 144 * 1024
-"""Shared memory, in bytes, that holds the matrices and states of an LSTM of 64 units."""
 
 
 def obstacle(spec: Recurrent, training: bool) -> str | None:
@@ -65,14 +64,13 @@ def obstacle_of_machine(device: str) -> str | None:
     return None
 
 
-def keeps_matrices() -> bool:
-    """Whether matrices of up to 64 units stay in a program from step to step, as on an H200.
+def keeps_matrices(spec: Recurrent) -> bool:
+    """Whether the matrices of a spec, in float32, are read once on this machine's GPU.
 
-    True where there is no GPU to ask.
+    Elsewhere they are read from memory in every step. True where there is no GPU to ask.
     """
-    if not torch.cuda.is_available():
-        return True
-    return torch.cuda.get_device_properties().shared_memory_per_block_optin >= ROOM
+    gates = len(cell_of(spec).gates)
+    return stays_resident(gates, spec.hidden_size, torch.float32, torch.device("cuda"))
 
 
 def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -16,29 +15,18 @@ from birnn_lightning.nn.engines.differentiation import once_differentiable
 from birnn_lightning.nn.engines.operands import Operands
 from birnn_lightning.nn.engines.triton.backward import backward
 from birnn_lightning.nn.engines.triton.forward import forward
+from birnn_lightning.nn.engines.triton.memory import (
+    RESIDENT_BYTES,
+    ROWS,
+    matrix_bytes,
+    stays_resident,
+    width_of,
+)
 from birnn_lightning.nn.engines.triton.rows import Rows
 from birnn_lightning.nn.specs import STATES, Recurrent
 
-ROWS = 16
-"""Rows of a program: the fewest that a product of matrices takes."""
-RESIDENT_BYTES = 64 * 1024
-"""Recurrent matrices up to this size stay in a program's registers from step to step, where the
-GPU's shared memory can hand them there."""
 SAVED = {"rnn": 0, "lstm": 5, "gru": 4}
 """Values of a unit and token that the way back needs beside states."""
-
-
-def width_of(hidden: int) -> int:
-    """Units of a program's tiles, a power of 2; those beyond ``hidden`` are zero."""
-    return max(1 << (hidden - 1).bit_length(), ROWS)
-
-
-@cache
-def shared_bytes(device: torch.device) -> int:
-    """The shared memory that a program can have; of an interpreter as much as of an H100."""
-    if device.type != "cuda":
-        return 227 * 1024
-    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
 
 
 @dataclass(frozen=True)
@@ -112,25 +100,15 @@ class Run:
                 f"in {h.dtype}; this GPU has {error.limit}. Use engine 'batched'."
             ) from error
 
-    def matrices(self, operands: Operands) -> int:
-        """Bytes of a direction's recurrent matrices in a program."""
-        gates, width = operands.weight.shape[1], width_of(operands.weight.shape[-1])
-        return gates * width**2 * operands.weight.element_size()
-
-    def resident(self, operands: Operands) -> bool:
-        """Whether they stay in its registers: they get there in two parts, high and low digits."""
-        size = operands.weight.element_size()
-        states = ROWS * width_of(operands.weight.shape[-1]) * size
-        fit = 2 * (self.matrices(operands) + states) <= shared_bytes(operands.weight.device)
-        return fit and self.matrices(operands) <= RESIDENT_BYTES
-
     def warps(self, operands: Operands) -> int:
         """Of a program: more where fewer have too few registers (an H200)."""
-        return 4 if self.matrices(operands) < RESIDENT_BYTES else 8
+        gates, hidden = operands.weight.shape[1:3]
+        return 4 if matrix_bytes(gates, hidden, operands.weight.dtype) < RESIDENT_BYTES else 8
 
     def constants(self, operands: Operands, keeps: bool) -> dict[str, Any]:
         """What a kernel is compiled for."""
-        gates, hidden = operands.weight.shape[1:3]
+        weight = operands.weight
+        gates, hidden = weight.shape[1:3]
         return {
             "CELL": self.cell,
             "ACT": self.spec.activation,
@@ -146,7 +124,7 @@ class Run:
             "MASKED": self.rows.places is not None,
             "BACKWARDS": sum(bit << index for index, bit in enumerate(self.backwards)),
             "KEEPS": keeps,
-            "RESIDENT": self.resident(operands),
+            "RESIDENT": stays_resident(gates, hidden, weight.dtype, weight.device),
             "PRECISION": self.precision,
         }
 
