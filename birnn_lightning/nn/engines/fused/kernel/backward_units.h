@@ -62,8 +62,9 @@ INLINE void NAME(take_state_gradient)(const NAME(BackwardTask) *task, int64_t in
 INLINE void NAME(take_kept)(const NAME(BackwardTask) *task, int64_t index, int rows, int value,
                             int64_t unit, Vector *kept)
 {
-    const REAL *from = (const REAL *)task->of->saved + value * task->padded + unit;
-    const int64_t stride = SAVED[task->of->cell] * task->padded;
+    const int64_t cell = task->of->cell, stride = SAVED[cell] * task->padded;
+    const REAL *from =
+        (const REAL *)task->of->saved + saved_place(cell, value, unit, task->padded, LANES);
     EACH(kept[v] = NAME(load)(from + task->token[task->start + index + SOME_ROW] * stride))
 }
 

@@ -45,12 +45,19 @@ static void zero_gaps(const Batch *batch, int64_t row, void *to, int64_t stride,
     }
 }
 
-/* Rows in tiles as even as can be: how many rows the tile that starts at `row` has. */
-INLINE int tile_rows(int64_t rows, int64_t row)
+/* The most rows of a tile that has `columns`. */
+INLINE int most_rows(int columns)
 {
-    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
-    const int64_t small = rows / tiles, larger = rows % tiles;
-    return (int)(row < larger * (small + 1) ? small + 1 : small);
+    return TILE_SUMS / columns < TILE_ROWS ? TILE_SUMS / columns : TILE_ROWS;
+}
+
+/* So many rows where it has not too many sums; otherwise it is never asked for, and 1 stands for it. */
+#define FITTING(rows, columns) ((rows) * (columns) <= TILE_SUMS ? (rows) : 1)
+
+/* How many of the `rest` rows the next tile has; the last two share what is left. */
+INLINE int tile_rows(int64_t rest, int most)
+{
+    return (int)(rest >= 2 * most ? most : rest > most ? (rest + 1) / 2 : rest);
 }
 
 INLINE int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -62,8 +69,17 @@ static const int GATES[] = {1, 4, 3, 3};
 /* Gate blocks of the gradient: RNN h; LSTM i f g o; GRU n_x r z n_h, so that the blocks of both products
    stand together; without reset_after n r z, whose both products see the same. */
 static const int GATE_BLOCKS[] = {1, 4, 4, 3};
-/* RNN h; LSTM i f g o c; GRU r z n, and n_h or, without reset_after, what the candidate saw. */
+/* RNN h; LSTM i f g o c; GRU r z n, and n_h or, without reset_after, what the candidate saw. Of the first
+   ones those of a vector of units stand together: they are written together, as whole cache lines. */
 static const int SAVED[] = {1, 5, 4, 4};
+static const int SAVED_TOGETHER[] = {1, 4, 4, 2};
+
+/* Where a token's saved values have number `value` of the units from `unit` on. */
+INLINE int64_t saved_place(int64_t cell, int value, int64_t unit, int64_t padded, int64_t lanes)
+{
+    const int together = SAVED_TOGETHER[cell];
+    return value < together ? unit * together + value * lanes : value * padded + unit;
+}
 
 int birnn_gate_blocks(int64_t cell) { return GATE_BLOCKS[cell]; }
 int birnn_saved_values(int64_t cell) { return SAVED[cell]; }

@@ -61,6 +61,19 @@ INLINE void NAME(prefetch_inputs)(const Forward *of, int64_t place)
         prefetch((const REAL *)of->inputs + place * of->input_stride, of->input_size * sizeof(REAL));
 }
 
+/* Writes the states after a step where they are wanted: whole rows at once, for a processor passes its caches
+   by whole lines. */
+INLINE void NAME(write_outputs)(const NAME(Task) *task, int64_t active)
+{
+    const Forward *of = task->of;
+    for (int64_t index = 0; of->outputs && index < active; index++) {
+        const REAL *h = task->h + index * task->padded;
+        REAL *to = (REAL *)of->outputs + task->place[index] * of->output_stride;
+        for (int64_t unit = 0; unit < of->hidden_size; unit += LANES)
+            NAME(stream_some)(to + unit, NAME(load)(h + unit), of->hidden_size - unit);
+    }
+}
+
 INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
 {
     const Batch *batch = task->batch;
@@ -103,6 +116,7 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
         REAL *old = task->h;
         task->h = task->next;
         task->next = old;
+        NAME(write_outputs)(task, active);
         for (int64_t index = active; index--;) {
             const int64_t row = task->row[index];
             if (row_length(batch, row) > step + 1) break;

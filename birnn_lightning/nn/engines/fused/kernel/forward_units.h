@@ -15,20 +15,23 @@ typedef struct {
     int64_t ahead_entry, ahead_count; /* of `ahead`: the first of this step, and how many there are */
 } NAME(Task);
 
-INLINE REAL *NAME(saved_at)(const NAME(Task) *task, int64_t index, int64_t unit)
+/* Saves a value of a row's units for the backward pass, if there will be one. */
+INLINE void NAME(save)(const int cell, const NAME(Task) *task, int64_t index, int value, int64_t unit,
+                       Vector kept)
 {
-    if (!task->of->saved) return NULL;
-    return (REAL *)task->of->saved + task->token[index] * SAVED[task->of->cell] * task->padded + unit;
+    if (!task->of->saved) return;
+    REAL *to = (REAL *)task->of->saved + task->token[index] * SAVED[cell] * task->padded +
+               saved_place(cell, value, unit, task->padded, LANES);
+    if (value < SAVED_TOGETHER[cell] || VECTOR_BYTES >= LINE_BYTES)
+        NAME(stream)(to, kept);
+    else
+        NAME(store)(to, kept);
 }
 
-/* The new state of a row's units: kept, and written where it is wanted. */
+/* The new state of a row's units. */
 INLINE void NAME(emit)(const NAME(Task) *task, int64_t index, int64_t unit, Vector h)
 {
     NAME(store)(task->next + index * task->padded + unit, h);
-    if (task->of->outputs)
-        NAME(stream_some)(
-            (REAL *)task->of->outputs + task->place[index] * task->of->output_stride + unit, h,
-            task->of->hidden_size - unit);
 }
 
 /* One column of the sums of a group of rows; past the last row there is some row again. */
@@ -47,8 +50,7 @@ INLINE void NAME(rnn_units)(const NAME(Task) *task, int64_t index, int rows, int
         NAME(take)(h, sums, rows, column);
         NAME(activate)(act, h);
         EACH_ROW(
-            REAL *saved = NAME(saved_at)(task, index + v, unit);
-            if (saved) NAME(stream)(saved, NAME(kept)(act, sums[v][column], h[v]));
+            NAME(save)(RNN, task, index + v, 0, unit, NAME(kept)(act, sums[v][column], h[v]));
             NAME(emit)(task, index + v, unit, h[v]);)
     }
 }
@@ -72,14 +74,11 @@ INLINE void NAME(lstm_units)(const NAME(Task) *task, int64_t index, int rows, in
         REAL *memory = task->c + (index + v) * padded + unit;
         c[v] = f[v] * NAME(load)(memory) + i[v] * g[v];
         NAME(store)(memory, c[v]);
-        REAL *saved = NAME(saved_at)(task, index + v, unit);
-        if (saved) {
-            NAME(stream)(saved, NAME(kept)(gate, sums[v][0], i[v]));
-            NAME(stream)(saved + padded, NAME(kept)(gate, sums[v][1], f[v]));
-            NAME(stream)(saved + 2 * padded, NAME(kept)(act, sums[v][2], g[v]));
-            NAME(stream)(saved + 3 * padded, NAME(kept)(gate, sums[v][3], o[v]));
-            NAME(stream)(saved + 4 * padded, c[v]);
-        })
+        NAME(save)(LSTM, task, index + v, 0, unit, NAME(kept)(gate, sums[v][0], i[v]));
+        NAME(save)(LSTM, task, index + v, 1, unit, NAME(kept)(gate, sums[v][1], f[v]));
+        NAME(save)(LSTM, task, index + v, 2, unit, NAME(kept)(act, sums[v][2], g[v]));
+        NAME(save)(LSTM, task, index + v, 3, unit, NAME(kept)(gate, sums[v][3], o[v]));
+        NAME(save)(LSTM, task, index + v, 4, unit, c[v]);)
     NAME(activate)(act, c);
     EACH_ROW(NAME(emit)(task, index + v, unit, o[v] * c[v]);)
 }
@@ -100,13 +99,10 @@ INLINE void NAME(gru_units)(const NAME(Task) *task, int64_t index, int rows, int
     EACH(before[v] = n[v])
     NAME(activate)(act, n);
     EACH_ROW(
-        REAL *saved = NAME(saved_at)(task, index + v, unit);
-        if (saved) {
-            NAME(stream)(saved, NAME(kept)(gate, sums[v][1], r[v]));
-            NAME(stream)(saved + padded, NAME(kept)(gate, sums[v][2], z[v]));
-            NAME(stream)(saved + 2 * padded, NAME(kept)(act, before[v], n[v]));
-            NAME(stream)(saved + 3 * padded, sums[v][3]);
-        }
+        NAME(save)(GRU_RESET_AFTER, task, index + v, 0, unit, NAME(kept)(gate, sums[v][1], r[v]));
+        NAME(save)(GRU_RESET_AFTER, task, index + v, 1, unit, NAME(kept)(gate, sums[v][2], z[v]));
+        NAME(save)(GRU_RESET_AFTER, task, index + v, 2, unit, NAME(kept)(act, before[v], n[v]));
+        NAME(save)(GRU_RESET_AFTER, task, index + v, 3, unit, sums[v][3]);
         const Vector h = NAME(load)(task->h + (index + v) * padded + unit);
         NAME(emit)(task, index + v, unit, z[v] * h + (1 - z[v]) * n[v]);)
 }
@@ -133,12 +129,9 @@ INLINE void NAME(reset_units)(const NAME(Task) *task, int64_t index, int rows, i
         NAME(store)(task->reset + at, seen);
         NAME(store)(task->update + at, z[v]);
         NAME(store)(task->candidate + at, sums[v][0]);
-        REAL *saved = NAME(saved_at)(task, index + v, unit);
-        if (saved) {
-            NAME(stream)(saved, NAME(kept)(gate, sums[v][1], r[v]));
-            NAME(stream)(saved + padded, NAME(kept)(gate, sums[v][2], z[v]));
-            NAME(stream)(saved + 3 * padded, seen);
-        })
+        NAME(save)(GRU_RESET_BEFORE, task, index + v, 0, unit, NAME(kept)(gate, sums[v][1], r[v]));
+        NAME(save)(GRU_RESET_BEFORE, task, index + v, 1, unit, NAME(kept)(gate, sums[v][2], z[v]));
+        NAME(save)(GRU_RESET_BEFORE, task, index + v, 3, unit, seen);)
 }
 
 /* n = act(n_x + (r h) U_n), h' = z h + (1 - z) n */
@@ -152,8 +145,8 @@ INLINE void NAME(candidate_units)(const NAME(Task) *task, int64_t index, int row
         NAME(activate)(act, n);
         EACH_ROW(
             const int64_t at = (index + v) * padded + unit;
-            REAL *saved = NAME(saved_at)(task, index + v, unit);
-            if (saved) NAME(stream)(saved + 2 * padded, NAME(kept)(act, sums[v][column], n[v]));
+            NAME(save)(GRU_RESET_BEFORE, task, index + v, 2, unit,
+                       NAME(kept)(act, sums[v][column], n[v]));
             const Vector z = NAME(load)(task->update + at);
             NAME(emit)(task, index + v, unit, z * NAME(load)(task->h + at) + (1 - z) * n[v]);)
     }

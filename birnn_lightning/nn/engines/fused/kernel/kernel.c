@@ -18,8 +18,10 @@
 #define NEVER_INLINE __attribute__((noinline))
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_SOME _Pragma("clang loop unroll_count(4)")
 #else
 #define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL_SOME _Pragma("GCC unroll 4")
 #endif
 
 /* Hides from the compiler what a vector is made of. */
@@ -38,7 +40,7 @@
 #define PARALLEL_FOR(count)
 #endif
 
-enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256 };
+enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256, LINE_BYTES = 64 };
 /* So much of a panel is used for all rows while it is in the nearest cache. */
 enum { DEPTH = 64 };
 /* Larger input weights, by row, are read once for several steps: see `goes_ahead`. */
@@ -46,14 +48,14 @@ enum { AHEAD_BYTES = 32768 };
 /* What the factors of a product are: see `multiply`. */
 enum { PLAIN, BY_COLUMN, PAIRS, KINDS };
 
-/* As many sums as there are registers for, next to the weights and one broadcast. */
+/* As many sums of a tile as there are registers for: see `tile_rows` and `multiply`. */
 #if defined(__AVX512F__) || defined(__aarch64__)
-enum { TILE_ROWS = 6, GROUP = 4 };
-#define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+enum { TILE_SUMS = 24, GROUP = 4 };
 #else
-enum { TILE_ROWS = 3, GROUP = 2 };
-#define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3)
+enum { TILE_SUMS = 12, GROUP = 2 };
 #endif
+enum { TILE_ROWS = 6 };
+#define EACH_TILE_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 
 /* Whether a product and a sum are rounded once. */
 #if defined(__FMA__) || defined(__aarch64__)

@@ -3,33 +3,58 @@
 #define ROW_SUMS NAME(RowSums)
 typedef Vector ROW_SUMS[COLUMNS];
 
-/* sums[row] += a[row] W, where W is packed as [depth][columns][lane]. BY_COLUMN every column has a left
-   factor of its own: a[row] is [depth][columns]. In PAIRS each number is two of bfloat16. */
+INLINE void NAME(add_one)(const int kind, Vector *sum, Vector factor, Vector weight)
+{
+    if (kind == PAIRS)
+        *sum = NAME(add_pairs)(*sum, factor, weight);
+    else
+        *sum += factor * weight;
+}
+
+/* sum[row][column] += factors[row][at] weights[column]; BY_COLUMN every column has a factor of its own. In
+   PAIRS each number is two of bfloat16. Of factors and weights the fewer are held in registers, the others
+   are read one by one. */
+INLINE void NAME(add_outer)(const int kind, const int rows, const int columns, Vector (*sum)[COLUMNS],
+                            const REAL *const *factors, int64_t at, const REAL *weights)
+{
+    Vector weight[COLUMNS], factor[TILE_ROWS];
+    if (kind != BY_COLUMN && columns <= rows) {
+        UNROLL for (int column = 0; column < columns; column++)
+            weight[column] = NAME(load)(weights + column * LANES);
+        UNROLL for (int row = 0; row < rows; row++) {
+            factor[0] = NAME(all)(factors[row][at]);
+            UNROLL for (int column = 0; column < columns; column++)
+                NAME(add_one)(kind, &sum[row][column], factor[0], weight[column]);
+        }
+        return;
+    }
+    UNROLL for (int row = 0; kind != BY_COLUMN && row < rows; row++)
+        factor[row] = NAME(all)(factors[row][at]);
+    UNROLL for (int column = 0; column < columns; column++) {
+        weight[0] = NAME(load)(weights + column * LANES);
+        OPAQUE(weight[0]); /* or the compiler loads it before its turn */
+        UNROLL for (int row = 0; row < rows; row++) {
+            if (kind == BY_COLUMN) factor[row] = NAME(all)(factors[row][at + column]);
+            NAME(add_one)(kind, &sum[row][column], factor[row], weight[0]);
+        }
+    }
+}
+
+/* sums[row] += a[row] W, where W is packed as [depth][columns][lane]. BY_COLUMN a[row] is
+   [depth][columns]. */
 INLINE void NAME(multiply)(
     const int kind, const int rows, const int columns, ROW_SUMS *sums, const REAL *const *a,
     const REAL *weights, int64_t depth)
 {
-    const REAL *source[TILE_ROWS];
+    const REAL *factors[TILE_ROWS];
     Vector sum[TILE_ROWS][COLUMNS];
     UNROLL for (int row = 0; row < rows; row++) {
-        source[row] = a[row];
+        factors[row] = a[row];
         UNROLL for (int column = 0; column < columns; column++) sum[row][column] = sums[row][column];
     }
-    for (int64_t k = 0; k < depth; k++, weights += columns * LANES) {
-        Vector weight[COLUMNS];
-        UNROLL for (int column = 0; column < columns; column++)
-            weight[column] = NAME(load)(weights + column * LANES);
-        UNROLL for (int row = 0; row < rows; row++) {
-            UNROLL for (int column = 0; column < columns; column++) {
-                const int64_t at = kind == BY_COLUMN ? k * columns + column : k;
-                const Vector factor = NAME(all)(source[row][at]);
-                if (kind == PAIRS)
-                    sum[row][column] = NAME(add_pairs)(sum[row][column], factor, weight[column]);
-                else
-                    sum[row][column] += factor * weight[column];
-            }
-        }
-    }
+    UNROLL_SOME for (int64_t k = 0; k < depth; k++)
+        NAME(add_outer)(kind, rows, columns, sum, factors, kind == BY_COLUMN ? k * columns : k,
+                        weights + k * columns * LANES);
     UNROLL for (int row = 0; row < rows; row++)
         UNROLL for (int column = 0; column < columns; column++) sums[row][column] = sum[row][column];
 }
@@ -38,7 +63,7 @@ INLINE void NAME(multiply)(
     static NEVER_INLINE void NAME(multiply_##kind##_##rows##_##columns)(                            \
         ROW_SUMS * sums, const REAL *const *a, const REAL *weights, int64_t depth)                  \
     {                                                                                               \
-        NAME(multiply)(kind, rows, columns, sums, a, weights, depth);                               \
+        NAME(multiply)(kind, FITTING(rows, columns), columns, sums, a, weights, depth);             \
     }
 #define MULTIPLY_KIND(kind, rows)                                                                   \
     MULTIPLY(kind, rows, 1) MULTIPLY(kind, rows, 2) MULTIPLY(kind, rows, 3) MULTIPLY(kind, rows, 4)
@@ -68,11 +93,12 @@ static void NAME(add_product)(
     int kind, int64_t rows, int first, int columns, ROW_SUMS *sums, const REAL **a,
     const REAL *weights, int64_t depth)
 {
+    const int most = most_rows(columns);
     for (int64_t start = 0; start < depth; start += DEPTH) {
         const int64_t part = depth - start < DEPTH ? depth - start : DEPTH;
         int tile;
         for (int64_t row = 0; row < rows; row += tile) {
-            tile = tile_rows(rows, row);
+            tile = tile_rows(rows - row, most);
             NAME(PRODUCTS)[tile - 1][kind][columns - 1](
                 (ROW_SUMS *)((Vector *)(sums + row) + first), a + row, weights, part);
         }

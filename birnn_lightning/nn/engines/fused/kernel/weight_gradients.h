@@ -5,20 +5,15 @@
 INLINE void NAME(outer)(const int rows, const int columns, int64_t count, const REAL *left,
                         int64_t left_width, const REAL *gates, int64_t width, REAL *to, int64_t stride)
 {
+    const REAL *factors[TILE_ROWS];
     Vector sum[TILE_ROWS][COLUMNS];
-    UNROLL for (int row = 0; row < rows; row++)
+    UNROLL for (int row = 0; row < rows; row++) {
+        factors[row] = left + row;
         UNROLL for (int column = 0; column < columns; column++)
             sum[row][column] = NAME(load)(to + row * stride + column * LANES);
-    for (int64_t k = 0; k < count; k++, gates += width, left += left_width) {
-        Vector gradient[COLUMNS];
-        UNROLL for (int column = 0; column < columns; column++)
-            gradient[column] = NAME(load)(gates + column * LANES);
-        UNROLL for (int row = 0; row < rows; row++) {
-            const Vector value = NAME(all)(left[row]);
-            UNROLL for (int column = 0; column < columns; column++)
-                sum[row][column] += value * gradient[column];
-        }
     }
+    UNROLL_SOME for (int64_t k = 0; k < count; k++)
+        NAME(add_outer)(PLAIN, rows, columns, sum, factors, k * left_width, gates + k * width);
     UNROLL for (int row = 0; row < rows; row++)
         UNROLL for (int column = 0; column < columns; column++)
             NAME(store)(to + row * stride + column * LANES, sum[row][column]);
@@ -29,7 +24,7 @@ INLINE void NAME(outer)(const int rows, const int columns, int64_t count, const 
         int64_t count, const REAL *left, int64_t left_width, const REAL *gates, int64_t width,      \
         REAL *to, int64_t stride)                                                                   \
     {                                                                                               \
-        NAME(outer)(rows, columns, count, left, left_width, gates, width, to, stride);              \
+        NAME(outer)(FITTING(rows, columns), columns, count, left, left_width, gates, width, to, stride);              \
     }
 #define OUTER_ROWS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
 EACH_TILE_ROWS(OUTER_ROWS)
@@ -53,7 +48,7 @@ static void NAME(outer_products)(const NAME(BackwardTask) *task, int64_t n, int 
             const REAL *gates = task->gates + start * task->width + block * task->padded + vector * LANES;
             int rows;
             for (int64_t first = 0; first < n; first += rows) {
-                rows = tile_rows(n, first);
+                rows = tile_rows(n - first, most_rows(columns));
                 NAME(OUTERS)[rows - 1][columns - 1](
                     count, task->left + start * task->left_width + first, task->left_width, gates,
                     task->width, column + first * stride, stride);
