@@ -61,17 +61,11 @@ INLINE void NAME(prefetch_inputs)(const Forward *of, int64_t place)
         prefetch((const REAL *)of->inputs + place * of->input_stride, of->input_size * sizeof(REAL));
 }
 
-/* Writes the states after a step where they are wanted: whole rows at once, for a processor passes its caches
-   by whole lines. */
-INLINE void NAME(write_outputs)(const NAME(Task) *task, int64_t active)
+/* Writes a state where it is wanted: all at once, for a processor passes its caches by whole lines. */
+INLINE void NAME(stream_state)(REAL *to, const REAL *h, int64_t units)
 {
-    const Forward *of = task->of;
-    for (int64_t index = 0; of->outputs && index < active; index++) {
-        const REAL *h = task->h + index * task->padded;
-        REAL *to = (REAL *)of->outputs + task->place[index] * of->output_stride;
-        for (int64_t unit = 0; unit < of->hidden_size; unit += LANES)
-            NAME(stream_some)(to + unit, NAME(load)(h + unit), of->hidden_size - unit);
-    }
+    for (int64_t unit = 0; unit < units; unit += LANES)
+        NAME(stream_some)(to + unit, NAME(load)(h + unit), units - unit);
 }
 
 INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
@@ -90,8 +84,8 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
             if (row_length(batch, task->row[index]) > step + 1)
                 NAME(prefetch_inputs)(of, place_of(batch, task->token[index] + (of->reverse ? -1 : 1)));
             if (of->previous)
-                memcpy((REAL *)of->previous + task->token[index] * padded, task->h + index * padded,
-                       padded * sizeof(REAL));
+                NAME(stream_state)((REAL *)of->previous + task->token[index] * padded,
+                                   task->h + index * padded, padded);
         }
         if (of->factor) NAME(drop_state)(task, active);
         if (NAME(in_pairs)(of)) {
@@ -116,7 +110,9 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
         REAL *old = task->h;
         task->h = task->next;
         task->next = old;
-        NAME(write_outputs)(task, active);
+        for (int64_t index = 0; of->outputs && index < active; index++)
+            NAME(stream_state)((REAL *)of->outputs + task->place[index] * of->output_stride,
+                               task->h + index * padded, hidden);
         for (int64_t index = active; index--;) {
             const int64_t row = task->row[index];
             if (row_length(batch, row) > step + 1) break;
