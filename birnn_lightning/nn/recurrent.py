@@ -145,7 +145,7 @@ class RecurrentLayer(Layer):
     @property
     def _weight_hh(self) -> Tensor:
         """One weight, to tell the place and type of all."""
-        return self.weights(FORWARD).weight_hh
+        return getattr(self, self._names[FORWARD, 0][Weights._fields.index("weight_hh")])
 
     @property
     def is_stateful(self) -> bool:

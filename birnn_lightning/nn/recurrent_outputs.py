@@ -29,9 +29,9 @@ def zero_states(cells: Sequence[Recurrent], like: Tensor) -> list[Tensor]:
     if len(shapes) > 1:
         return [like.new_zeros(len(like), c.hidden_size) for c in cells for _ in STATES[c.cell]]
     ((kinds, size),) = shapes
-    zeros = like.new_zeros(kinds, len(cells), len(like), size)
-    by_kind = (one.unbind(0) for one in zeros.unbind(0))
-    return [state for states in zip(*by_kind, strict=True) for state in states]
+    count = len(cells)
+    zeros = like.new_zeros(kinds * count, len(like), size).unbind(0)
+    return [zeros[kind * count + cell] for cell in range(count) for kind in range(kinds)]
 
 
 def direction_output(

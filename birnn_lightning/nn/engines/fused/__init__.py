@@ -61,6 +61,7 @@ def _run(
     batch, time, _ = inputs.shape
     steps = steps_of(batch, time, mask)
     values = _ready(inputs, dtype)
+    assert values is not None
     specs = [direction.spec for direction in directions]
     wanted = any(direction.wants_sequence for direction in directions)
     call = Run(specs, steps, wanted, dtype, bfloat16)
@@ -72,7 +73,7 @@ def _run(
         sequence, *finals = run_forward(call, operands, keep=False)
     if inputs.dtype != dtype:
         sequence, *finals = (one.to(inputs.dtype) for one in (sequence, *finals))
-    parts = sequence.split([spec.hidden_size for spec in specs], dim=-1)
+    parts = sequence.split_with_sizes([spec.hidden_size for spec in specs], dim=-1)
     states = iter(finals)
     return [
         Outcome(part, tuple(next(states) for _ in STATES[spec.cell]))
@@ -80,9 +81,9 @@ def _run(
     ]
 
 
-def _ready(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def _ready(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """In a precision and in C order; calls that change nothing take time too."""
-    if tensor.dtype == dtype and tensor.is_contiguous():
+    if tensor is None or (tensor.dtype == dtype and tensor.is_contiguous()):
         return tensor
     return tensor.to(dtype).contiguous()
 
@@ -90,12 +91,11 @@ def _ready(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
     """The tensors of a direction, of one precision and in C order."""
     spec, dtype = direction.spec, values.dtype
-
-    def ready(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else _ready(tensor, dtype)
-
-    weight_ih, weight_hh, bias_ih, bias_hh = (ready(one) for one in direction.weights)
+    weight_ih, weight_hh, bias_ih, bias_hh = [_ready(one, dtype) for one in direction.weights]
+    state = [_ready(one, dtype) for one in direction.state]
     assert weight_ih is not None
+    assert weight_hh is not None
+    assert state[0] is not None
     inputs: Tensor | None = values
     dropped, projected = direction.dropout.inputs, None
     if dropped is not None:
@@ -106,9 +106,6 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
         padded = padded_size(spec.hidden_size, dtype)
         projected = project(spec, inputs, weight_ih, dropped, steps, padded)
         inputs = weight_ih = None
-    state = [ready(one) for one in direction.state]
-    assert weight_hh is not None
-    assert state[0] is not None
     return Operands(
         inputs,
         projected,
@@ -116,7 +113,7 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
         weight_hh,
         bias_ih,
         bias_hh,
-        ready(direction.dropout.state),
+        _ready(direction.dropout.state, dtype),
         state[0],
         state[1] if len(state) == 2 else None,
     )
