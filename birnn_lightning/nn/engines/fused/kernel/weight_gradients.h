@@ -24,7 +24,8 @@ INLINE void NAME(outer)(const int rows, const int columns, int64_t count, const 
         int64_t count, const REAL *left, int64_t left_width, const REAL *gates, int64_t width,      \
         REAL *to, int64_t stride)                                                                   \
     {                                                                                               \
-        NAME(outer)(FITTING(rows, columns), columns, count, left, left_width, gates, width, to, stride);              \
+        NAME(outer)(FITTING(rows, columns), columns, count, left, left_width, gates, width, to,     \
+                    stride);                                                                        \
     }
 #define OUTER_ROWS(rows) OUTER(rows, 1) OUTER(rows, 2) OUTER(rows, 3) OUTER(rows, 4)
 EACH_TILE_ROWS(OUTER_ROWS)
