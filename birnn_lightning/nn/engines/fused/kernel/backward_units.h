@@ -62,10 +62,9 @@ INLINE void NAME(take_state_gradient)(const NAME(BackwardTask) *task, int64_t in
 INLINE void NAME(take_kept)(const NAME(BackwardTask) *task, int64_t index, int rows, int value,
                             int64_t unit, Vector *kept)
 {
-    const int64_t cell = task->of->cell, stride = SAVED[cell] * task->padded;
-    const REAL *from =
-        (const REAL *)task->of->saved + saved_place(cell, value, unit, task->padded, LANES);
-    EACH(kept[v] = NAME(load)(from + task->token[task->start + index + SOME_ROW] * stride))
+    const int64_t *token = task->token + task->start + index;
+    EACH(kept[v] = NAME(load)(NAME(saved_at)(task->of->cell, task->of, task->padded, token[SOME_ROW],
+                                             value, unit)))
 }
 
 /* The state before a step, of a group of rows. */
@@ -87,7 +86,7 @@ INLINE Vector NAME(previous_memory)(const NAME(BackwardTask) *task, int64_t inde
             (const REAL *)of->initial_c + task->row[index] * of->hidden_size + unit,
             of->hidden_size - unit);
     const int64_t token = task->token[task->start + index] + (of->reverse ? 1 : -1);
-    return NAME(load)((const REAL *)of->saved + (token * SAVED[LSTM] + 4) * task->padded + unit);
+    return NAME(load)(NAME(saved_at)(LSTM, of, task->padded, token, 4, unit));
 }
 
 INLINE void NAME(lstm_gradient)(const NAME(BackwardTask) *task, int64_t index, int rows, int64_t unit,

@@ -74,12 +74,5 @@ static const int GATE_BLOCKS[] = {1, 4, 4, 3};
 static const int SAVED[] = {1, 5, 4, 4};
 static const int SAVED_TOGETHER[] = {1, 4, 4, 2};
 
-/* Where a token's saved values have number `value` of the units from `unit` on. */
-INLINE int64_t saved_place(int64_t cell, int value, int64_t unit, int64_t padded, int64_t lanes)
-{
-    const int together = SAVED_TOGETHER[cell];
-    return value < together ? unit * together + value * lanes : value * padded + unit;
-}
-
 int birnn_gate_blocks(int64_t cell) { return GATE_BLOCKS[cell]; }
 int birnn_saved_values(int64_t cell) { return SAVED[cell]; }

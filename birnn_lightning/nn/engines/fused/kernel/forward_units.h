@@ -15,13 +15,21 @@ typedef struct {
     int64_t ahead_entry, ahead_count; /* of `ahead`: the first of this step, and how many there are */
 } NAME(Task);
 
+/* Where number `value` of a token's saved values stands for the units from `unit` on. */
+INLINE REAL *NAME(saved_at)(const int64_t cell, const Forward *of, int64_t padded, int64_t token,
+                            int value, int64_t unit)
+{
+    const int together = SAVED_TOGETHER[cell];
+    const int64_t place = value < together ? unit * together + value * LANES : value * padded + unit;
+    return (REAL *)of->saved + token * SAVED[cell] * padded + place;
+}
+
 /* Saves a value of a row's units for the backward pass, if there will be one. */
 INLINE void NAME(save)(const int cell, const NAME(Task) *task, int64_t index, int value, int64_t unit,
                        Vector kept)
 {
     if (!task->of->saved) return;
-    REAL *to = (REAL *)task->of->saved + task->token[index] * SAVED[cell] * task->padded +
-               saved_place(cell, value, unit, task->padded, LANES);
+    REAL *to = NAME(saved_at)(cell, task->of, task->padded, task->token[index], value, unit);
     if (value < SAVED_TOGETHER[cell] || VECTOR_BYTES >= LINE_BYTES)
         NAME(stream)(to, kept);
     else

@@ -32,7 +32,7 @@ typedef struct {
     void *outputs;          /* by place, output_stride apart, zero without a token; NULL: not wanted */
     int64_t output_stride;
     void *final_h, *final_c; /* (rows, hidden) */
-    void *saved;            /* (tokens, saved values * padded) for the backward pass, or NULL: `saved_place` */
+    void *saved;            /* (tokens, saved values * padded) for the backward pass: `saved_at`; or NULL */
     void *previous;         /* (tokens, padded): the state before each token, or NULL */
 } Forward;
 

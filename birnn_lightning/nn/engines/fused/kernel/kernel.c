@@ -45,10 +45,10 @@ enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256, LINE_BYTES = 64 };
 enum { DEPTH = 64 };
 /* Larger input weights, by row, are read once for several steps: see `goes_ahead`. */
 enum { AHEAD_BYTES = 32768 };
-/* What the factors of a product are: see `multiply`. */
+/* What the factors of a product are: see `add_outer`. */
 enum { PLAIN, BY_COLUMN, PAIRS, KINDS };
 
-/* As many sums of a tile as there are registers for: see `tile_rows` and `multiply`. */
+/* As many sums of a tile as there are registers for: see `most_rows` and `add_outer`. */
 #if defined(__AVX512F__) || defined(__aarch64__)
 enum { TILE_SUMS = 24, GROUP = 4 };
 #else

@@ -72,7 +72,7 @@ static void NAME(state_weight_gradient)(const NAME(BackwardTask) *task)
             const int64_t token = task->token[k];
             const REAL *seen = (const REAL *)of->previous + token * padded;
             REAL *to = task->left + k * task->left_width;
-            if (candidate) seen = (const REAL *)of->saved + (token * SAVED[of->cell] + 3) * padded;
+            if (candidate) seen = NAME(saved_at)(of->cell, of, padded, token, 3, 0);
             memcpy(to, seen, hidden * sizeof(REAL));
             if (candidate || !of->factor) continue;
             const REAL *factor = (const REAL *)of->factor;
