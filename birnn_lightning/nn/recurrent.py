@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from birnn_lightning.nn.engines import (
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, check_mask
 from birnn_lightning.nn.noise import dropout_factor
-from birnn_lightning.nn.recurrent_outputs import MERGES, direction_output, zero_states
+from birnn_lightning.nn.recurrent_outputs import MERGES, direction_output
 from birnn_lightning.nn.recurrent_weights import add_weights, cell_variables, reset_weights
 from birnn_lightning.nn.regularizers import ActivityLosses
 from birnn_lightning.nn.specs import (
@@ -185,16 +186,17 @@ class RecurrentLayer(Layer):
         (values, mask), *given = inputs
         if mask is not None:
             check_mask(mask, *values.shape[:2])
-        initial = iter(self._initial_states(values, [state.values for state in given]))
+        initial = self._initial_states(values, [state.values for state in given])
+        states = iter(initial)
         by_direction: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
         for suffix, _, cell in self.cells():
-            by_direction[suffix].append(tuple(next(initial) for _ in STATES[cell.cell]))
+            by_direction[suffix].append(tuple(islice(states, len(STATES[cell.cell]))))
         outcomes = self._run(by_direction, values, mask)
         finals = tuple(part for _, states in outcomes for state in states for part in state)
         if self.is_stateful:
             self.states = tuple(state.detach() for state in finals)
         by_itself = [
-            direction_output(direction, Outcome(sequence, states[-1]), mask)
+            direction_output(direction, Outcome(sequence, states[-1]), mask, not initial)
             for direction, (sequence, states) in zip(
                 self._directions.values(), outcomes, strict=True
             )
@@ -215,11 +217,9 @@ class RecurrentLayer(Layer):
             self.activity_losses.add(direction, (output, *flat))
 
     def _initial_states(self, values: Tensor, given: list[Tensor]) -> list[Tensor]:
-        """Those that are given, those that a stateful layer kept, or zeros."""
-        if given:
+        """Those that are given, those that a stateful layer kept, or none, which are zeros."""
+        if given or self.states is None:
             return given
-        if self.states is None:
-            return zero_states([cell for _, _, cell in self.cells()], values)
         if len(self.states[0]) != len(values):
             raise ValueError(
                 f"a stateful layer holds states for a batch of {len(self.states[0])}; got "

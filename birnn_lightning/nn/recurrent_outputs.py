@@ -1,6 +1,6 @@
-"""Around an engine: the states that a direction starts from, its output, how two outputs merge."""
+"""Around an engine: a direction's output, and how two outputs merge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 from birnn_lightning.nn.concatenation import concatenated
 from birnn_lightning.nn.engines import Outcome
 from birnn_lightning.nn.masks import carry_outputs
-from birnn_lightning.nn.specs import STATES, Recurrent, RecurrentStack
+from birnn_lightning.nn.specs import Recurrent, RecurrentStack
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": concatenated,
@@ -18,24 +18,8 @@ MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def zero_states(cells: Sequence[Recurrent], like: Tensor) -> list[Tensor]:
-    """Initial states, cell by cell; those of a kind follow each other in one piece of memory.
-
-    Args:
-        cells: every cell of every direction.
-        like: ``(batch, ...)``: gives their number of rows, type and device.
-    """
-    shapes = {(len(STATES[cell.cell]), cell.hidden_size) for cell in cells}
-    if len(shapes) > 1:
-        return [like.new_zeros(len(like), c.hidden_size) for c in cells for _ in STATES[c.cell]]
-    ((kinds, size),) = shapes
-    count = len(cells)
-    zeros = like.new_zeros(kinds * count, len(like), size).unbind(0)
-    return [zeros[kind * count + cell] for cell in range(count) for kind in range(kinds)]
-
-
 def direction_output(
-    spec: Recurrent | RecurrentStack, outcome: Outcome, mask: Tensor | None
+    spec: Recurrent | RecurrentStack, outcome: Outcome, mask: Tensor | None, from_zeros: bool
 ) -> Tensor:
     """One direction's sequence in the order of the input, or its last output.
 
@@ -47,8 +31,8 @@ def direction_output(
         if mask is None or spec.zero_output_for_mask:
             return sequence
         return carry_outputs(sequence, mask, spec.go_backwards)
-    if mask is None:
-        return state[0]
+    if mask is None or (from_zeros and not spec.zero_output_for_mask):
+        return state[0]  # of a row without a valid step the initial one
     last = 0 if spec.go_backwards else -1
     valid = mask[:, last] if spec.zero_output_for_mask else mask.any(1)
     return torch.where(valid[:, None], state[0], 0)

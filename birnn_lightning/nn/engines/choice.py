@@ -7,6 +7,7 @@ import torch
 
 from birnn_lightning.nn.engines import batched, fused, native, scan, triton
 from birnn_lightning.nn.engines.fused import compilation
+from birnn_lightning.nn.engines.initial import with_states
 from birnn_lightning.nn.engines.interface import Engine
 from birnn_lightning.nn.specs import Recurrent
 
@@ -83,27 +84,29 @@ _OFFERS: dict[str, Offer] = {
         fused.run, fused.obstacle, _fused_on, "a compiled kernel runs both directions at once"
     ),
     "native": Offer(
-        native.run,
+        with_states(native.run),
         native.obstacle,
         _nothing,
         "torch's own kernel computes this cell exactly",
         waits=native.waits,
     ),
     "triton": Offer(
-        triton.run,
+        with_states(triton.run),
         triton.obstacle,
         triton.obstacle_of_machine,
         "a GPU kernel takes rows through all steps",
         of_dtype=triton.obstacle_of_dtype,
     ),
     "batched": Offer(
-        batched.run,
+        with_states(batched.run),
         batched.obstacle,
         _nothing,
         "both directions of a step are one product",
         waits=batched.waits,
     ),
-    "scan": Offer(scan.run, _nothing, _nothing, "one step after another, whatever the cell"),
+    "scan": Offer(
+        with_states(scan.run), _nothing, _nothing, "one step after another, whatever the cell"
+    ),
 }
 ENGINES: dict[str, Engine] = {name: offer.run for name, offer in _OFFERS.items()}
 

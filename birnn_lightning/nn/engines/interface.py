@@ -27,12 +27,13 @@ class Direction(NamedTuple):
     Attributes:
         spec: cell, sizes, activations; ``go_backwards`` says from which end time runs.
         weights: the parameters.
-        state: the initial state, one ``(batch, hidden)`` tensor for each of the cell's states.
+        state: the initial state, one ``(batch, hidden)`` tensor for each of the cell's states; none
+            for zeros, which `with_states` makes where an engine wants them.
         dropout: factors of the inputs and of the state.
         wants_sequence: whether every step's output is wanted. Where not, the final state is enough:
             an engine may return a sequence without steps.
-        wants_memory: whether the LSTM's final memory is wanted. Where not, an engine may return a
-            state of its output alone.
+        wants_memory: whether the final state is wanted for itself, the LSTM's memory with it. Where
+            not, an engine may return a state of its output alone, and beside a sequence none.
     """
 
     spec: Recurrent

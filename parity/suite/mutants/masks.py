@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.engines import ENGINES, Direction, Outcome, scan
+from birnn_lightning.nn.engines import ENGINES, Direction, Outcome
 from birnn_lightning.nn.masks import mask_from_lengths
 from parity.suite.cases import Case
 from parity.suite.choices import Choice
 from parity.suite.mutants.mutant import Mutant, Patch, entry
 
+RIGHT = ENGINES["scan"]
 RNN, LSTM, GRU = (Choice(cell=cell).build() for cell in ("rnn", "lstm", "gru"))
 
 
@@ -18,7 +19,7 @@ def engine(change: Callable[[Direction, Tensor | None, Outcome], Outcome]) -> Pa
     """What the engine returns for a direction, from what it should."""
 
     def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
-        outcomes = scan.run(directions, inputs, mask)
+        outcomes = RIGHT(directions, inputs, mask)
         return [change(one, mask, out) for one, out in zip(directions, outcomes, strict=True)]
 
     return entry(ENGINES, "scan", run)
@@ -28,7 +29,7 @@ def masks(change: Callable[[Tensor], Tensor | None]) -> Patch:
     """What the engine takes for the mask."""
 
     def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
-        return scan.run(directions, inputs, None if mask is None else change(mask))
+        return RIGHT(directions, inputs, None if mask is None else change(mask))
 
     return entry(ENGINES, "scan", run)
 
@@ -49,7 +50,8 @@ def state_lost(direction: Direction, mask: Tensor | None, right: Outcome) -> Out
     if mask is None:
         return right
     last = mask[:, 0 if direction.spec.go_backwards else -1][:, None]
-    pairs = zip(right.state, direction.state, strict=True)
+    initial = direction.state or [torch.zeros_like(state) for state in right.state]
+    pairs = zip(right.state, initial, strict=True)
     return Outcome(right.sequence, tuple(torch.where(last, new, old) for new, old in pairs))
 
 

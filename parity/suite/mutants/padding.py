@@ -23,9 +23,9 @@ def outputs(wrong: Output) -> Patch:
     """A direction's output; what the mistake leaves alone is None."""
     right = recurrent.direction_output
 
-    def output(spec: Spec, outcome: Outcome, mask: Tensor | None) -> Tensor:
+    def output(spec: Spec, outcome: Outcome, mask: Tensor | None, from_zeros: bool) -> Tensor:
         mistaken = wrong(spec, outcome, mask)
-        return right(spec, outcome, mask) if mistaken is None else mistaken
+        return right(spec, outcome, mask, from_zeros) if mistaken is None else mistaken
 
     return attribute(recurrent, "direction_output", output)
 

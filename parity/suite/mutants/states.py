@@ -10,6 +10,7 @@ from torch import Tensor
 
 from birnn_lightning.nn.cells import State
 from birnn_lightning.nn.engines import ENGINES, Direction, Outcome
+from birnn_lightning.nn.engines.initial import zero_states
 from birnn_lightning.nn.recurrent import RecurrentLayer
 from parity.suite.choices import Choice
 from parity.suite.layer_cases import LayerCase
@@ -35,7 +36,8 @@ def initial(change: Callable[[list[Tensor]], list[Tensor]]) -> Patch:
     """Where a layer starts from, from where it should."""
 
     def wrong(layer: Any, values: Tensor, states: list[Tensor]) -> list[Tensor]:
-        return change(INITIAL_STATES(layer, values, states))
+        zeros = zero_states([cell for _, _, cell in layer.cells()], values)
+        return change(INITIAL_STATES(layer, values, states) or zeros)
 
     return attribute(RecurrentLayer, "_initial_states", wrong)
 

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, multiplies_bfloat16, padded_size
-from birnn_lightning.nn.engines.fused.function import Operands, Recurrence, Run, run_forward
+from birnn_lightning.nn.engines.fused.function import (
+    Operands,
+    Outputs,
+    Recurrence,
+    Run,
+    run_forward,
+)
 from birnn_lightning.nn.engines.fused.layout import project
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
@@ -63,22 +69,39 @@ def _run(
     values = _ready(inputs, dtype)
     assert values is not None
     specs = [direction.spec for direction in directions]
-    wanted = any(direction.wants_sequence for direction in directions)
-    call = Run(specs, steps, wanted, dtype, bfloat16)
+    call = Run(specs, steps, wanted_outputs(directions), dtype, bfloat16)
     operands = [_operands(direction, values, steps) for direction in directions]
     tensors = [tensor for one in operands for tensor in one]
     if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
-        sequence, *finals = Recurrence.apply(call, *tensors)
+        outputs = Outputs(*Recurrence.apply(call, *tensors))
     else:
-        sequence, *finals = run_forward(call, operands, keep=False)
-    if inputs.dtype != dtype:
-        sequence, *finals = (one.to(inputs.dtype) for one in (sequence, *finals))
-    parts = sequence.split_with_sizes([spec.hidden_size for spec in specs], dim=-1)
-    states = iter(finals)
-    return [
-        Outcome(part, tuple(next(states) for _ in STATES[spec.cell]))
-        for part, spec in zip(parts, specs, strict=True)
+        outputs = run_forward(call, operands, keep=False)
+    return _outcomes(outputs, specs, inputs)
+
+
+def wanted_outputs(directions: Sequence[Direction]) -> tuple[bool, bool, bool]:
+    """Whether each of the `Outputs` is: the final state is the output where no sequence is."""
+    sequences = [direction.wants_sequence for direction in directions]
+    memory = any(direction.wants_memory for direction in directions)
+    has_memory = any(direction.spec.cell == "lstm" for direction in directions)
+    return any(sequences), memory or not all(sequences), memory and has_memory
+
+
+def _outcomes(outputs: Outputs, specs: Sequence[Recurrent], inputs: Tensor) -> list[Outcome]:
+    """Each direction's part of the outputs, in the type of the inputs."""
+    sizes = [spec.hidden_size for spec in specs]
+    parts = [
+        None if one is None else one.to(inputs.dtype).split_with_sizes(sizes, dim=-1)
+        for one in outputs
     ]
+    outcomes = []
+    for index, spec in enumerate(specs):
+        sequence, *state = [None if one is None else one[index] for one in parts]
+        if sequence is None:
+            sequence = inputs.new_empty(len(inputs), 0, spec.hidden_size)
+        known = [one for one in state[: len(STATES[spec.cell])] if one is not None]
+        outcomes.append(Outcome(sequence, tuple(known)))
+    return outcomes
 
 
 def _ready(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -92,10 +115,9 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
     """The tensors of a direction, of one precision and in C order."""
     spec, dtype = direction.spec, values.dtype
     weight_ih, weight_hh, bias_ih, bias_hh = [_ready(one, dtype) for one in direction.weights]
-    state = [_ready(one, dtype) for one in direction.state]
+    initial_h, initial_c = [*(_ready(one, dtype) for one in direction.state), None, None][:2]
     assert weight_ih is not None
     assert weight_hh is not None
-    assert state[0] is not None
     inputs: Tensor | None = values
     dropped, projected = direction.dropout.inputs, None
     if dropped is not None:
@@ -114,6 +136,6 @@ def _operands(direction: Direction, values: Tensor, steps: Steps) -> Operands:
         bias_ih,
         bias_hh,
         _ready(direction.dropout.state, dtype),
-        state[0],
-        state[1] if len(state) == 2 else None,
+        initial_h,
+        initial_c,
     )

@@ -46,7 +46,7 @@ class Batch(ctypes.Structure):
 
 
 class Forward(ctypes.Structure):
-    """``Forward``: one direction."""
+    """``Forward``: one direction; the pointers begin with those of `Operands`, in its order."""
 
     _fields_ = (
         ("input_size", c_int64),
@@ -56,18 +56,17 @@ class Forward(ctypes.Structure):
         ("recurrent_activation", c_int64),
         ("reverse", c_int64),
         ("bfloat16", c_int64),
+        ("output_stride", c_int64),
+        ("inputs", c_void_p),
+        ("projected", c_void_p),
         ("weight_ih", c_void_p),
         ("weight_hh", c_void_p),
         ("bias_ih", c_void_p),
         ("bias_hh", c_void_p),
         ("factor", c_void_p),
-        ("inputs", c_void_p),
-        ("input_stride", c_int64),
-        ("projected", c_void_p),
         ("initial_h", c_void_p),
         ("initial_c", c_void_p),
         ("outputs", c_void_p),
-        ("output_stride", c_int64),
         ("final_h", c_void_p),
         ("final_c", c_void_p),
         ("saved", c_void_p),
@@ -81,7 +80,6 @@ class Backward(ctypes.Structure):
     _fields_ = (
         ("of", ctypes.POINTER(Forward)),
         ("outputs", c_void_p),
-        ("output_stride", c_int64),
         ("final_h", c_void_p),
         ("final_c", c_void_p),
         ("inputs", c_void_p),
@@ -108,6 +106,27 @@ def gate_blocks(spec: Recurrent) -> int:
 def saved_values(spec: Recurrent) -> int:
     """Values that are kept of a unit at a token."""
     return load_library().birnn_saved_values(cell_number(spec))
+
+
+def find_tokens(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``(offsets, order, places)`` of a mask ``(batch, time)``: see `Steps`.
+
+    Raises:
+        MemoryError: no memory to sort the rows.
+    """
+    batch, time = mask.shape
+    mask = mask if mask.is_contiguous() else mask.contiguous()
+    room = torch.empty(2 * batch + 1 + mask.numel(), dtype=torch.int64)
+    offsets = room.data_ptr()
+    order = offsets + (batch + 1) * room.itemsize
+    places = order + batch * room.itemsize
+    pointers = (c_void_p(one) for one in (offsets, order, places))
+    function = load_library().birnn_tokens
+    function.restype = c_int64
+    tokens = function(c_void_p(mask.data_ptr()), c_int64(batch), c_int64(time), *pointers)
+    if tokens < 0:
+        raise MemoryError("no memory to sort the rows of a batch by length.")
+    return room.split_with_sizes([batch + 1, batch, tokens, mask.numel() - tokens])[:3]
 
 
 def multiplies_bfloat16() -> bool:

@@ -41,8 +41,8 @@ class Operands(NamedTuple):
         bias_ih: ``(gate * hidden,)`` or None.
         bias_hh: ``(gate * hidden,)`` or None.
         factor: ``(batch, gate, hidden)``: dropout of the state, or None.
-        initial_h: ``(batch, hidden)``.
-        initial_c: ``(batch, hidden)``; None where the cell has no memory.
+        initial_h: ``(batch, hidden)``, or None for zeros.
+        initial_c: ``(batch, hidden)``; None for zeros, and where the cell has no memory.
     """
 
     inputs: Tensor | None
@@ -52,13 +52,30 @@ class Operands(NamedTuple):
     bias_ih: Tensor | None
     bias_hh: Tensor | None
     factor: Tensor | None
-    initial_h: Tensor
+    initial_h: Tensor | None
     initial_c: Tensor | None
 
-    @property
-    def state(self) -> tuple[Tensor, ...]:
-        """The initial states that the cell has."""
-        return tuple(s for s in (self.initial_h, self.initial_c) if s is not None)
+
+class Outputs(NamedTuple):
+    """What all directions put out, side by side; None where it is not wanted.
+
+    Attributes:
+        sequence: ``(batch, time, hidden of all)``.
+        final_h: ``(batch, hidden of all)``.
+        final_c: ``(batch, hidden of all)``; undefined where a direction's cell has no memory.
+    """
+
+    sequence: Tensor | None
+    final_h: Tensor | None
+    final_c: Tensor | None
+
+    def pointers(self, spec: Recurrent, offset: int) -> dict[str, int | None]:
+        """Where a direction's part of each begins, ``offset`` units from the start."""
+        found = {
+            name: None if one is None else one.data_ptr() + offset * one.itemsize
+            for name, one in zip(("outputs", "final_h", "final_c"), self, strict=True)
+        }
+        return found if spec.cell == "lstm" else found | {"final_c": None}
 
 
 @dataclass
@@ -68,7 +85,7 @@ class Run:
     Attributes:
         specs: one a direction.
         steps: which steps are computed.
-        wants_sequence: whether every output is written, or the final states alone.
+        wanted: whether each of the `Outputs` is.
         dtype: of all tensors.
         bfloat16: whether factors of products are rounded to it; sums never are, nor the gradients
             of weights.
@@ -78,7 +95,7 @@ class Run:
 
     specs: Sequence[Recurrent]
     steps: Steps
-    wants_sequence: bool
+    wanted: tuple[bool, bool, bool]
     dtype: torch.dtype
     bfloat16: bool = False
     saved: list[Tensor] = field(default_factory=list)
@@ -89,75 +106,67 @@ class Run:
         """Threads of a call."""
         return thread_count()
 
+    @property
+    def width(self) -> int:
+        """Units of all directions."""
+        return sum(spec.hidden_size for spec in self.specs)
+
     def padded(self, spec: Recurrent) -> int:
         """Units of a direction in whole vectors."""
         return padded_size(spec.hidden_size, self.dtype)
 
-    def structure(self, index: int, operands: Operands) -> Forward:
-        """One direction as the kernel takes it, without what it writes."""
+    def structure(self, index: int, operands: Operands, **outputs: int | None) -> Forward:
+        """One direction as the kernel takes it."""
         spec = self.specs[index]
         inputs = operands.inputs
         return Forward(
-            input_size=0 if inputs is None else inputs.shape[2],
-            hidden_size=spec.hidden_size,
-            cell=cell_number(spec),
-            activation=ACTIVATIONS.index(spec.activation),
-            recurrent_activation=ACTIVATIONS.index(spec.recurrent_activation),
-            reverse=spec.go_backwards,
-            bfloat16=self.bfloat16,
-            weight_ih=pointer(operands.weight_ih),
-            weight_hh=pointer(operands.weight_hh),
-            bias_ih=pointer(operands.bias_ih),
-            bias_hh=pointer(operands.bias_hh),
-            factor=pointer(operands.factor),
-            inputs=pointer(inputs),
-            input_stride=0 if inputs is None else inputs.shape[2],
-            projected=pointer(operands.projected),
-            initial_h=pointer(operands.initial_h),
-            initial_c=pointer(operands.initial_c),
+            0 if inputs is None else inputs.shape[2],
+            spec.hidden_size,
+            cell_number(spec),
+            ACTIVATIONS.index(spec.activation),
+            ACTIVATIONS.index(spec.recurrent_activation),
+            spec.go_backwards,
+            self.bfloat16,
+            self.width,
+            *map(pointer, operands),
             saved=pointer(self.saved[index]) if self.saved else None,
             previous=pointer(self.previous[index]) if self.previous else None,
+            **outputs,
         )
 
 
-def run_forward(run: Run, directions: Sequence[Operands], keep: bool) -> list[Tensor]:
-    """``[sequence (batch, time, hidden of all), final states direction by direction]``.
+def run_forward(run: Run, directions: Sequence[Operands], keep: bool) -> Outputs:
+    """What is wanted of all directions.
 
     Args:
         run: what to compute.
         directions: tensors in C order.
         keep: whether a backward pass will follow.
     """
-    batch, time = run.steps.shape
-    like = directions[0].weight_hh
-    width = sum(spec.hidden_size for spec in run.specs)
-    sequence = like.new_empty(batch, time if run.wants_sequence else 0, width)
-    finals, structures, offset = [], [], 0
+    (batch, time), width, like = run.steps.shape, run.width, directions[0].weight_hh
+    shapes = ((batch, time, width), (batch, width), (batch, width))
+    outputs = Outputs(
+        *[like.new_empty(s) if want else None for s, want in zip(shapes, run.wanted, strict=True)]
+    )
+    structures, offset = [], 0
     for index, (spec, operands) in enumerate(zip(run.specs, directions, strict=True)):
         if keep:
             values = saved_values(spec)
             run.saved.append(like.new_empty(run.steps.tokens, values, run.padded(spec)))
             run.previous.append(like.new_empty(run.steps.tokens, run.padded(spec)))
-        final = [torch.empty_like(state) for state in operands.state]
-        structure = run.structure(index, operands)
-        structure.final_h, structure.final_c = pointer(final[0]), pointer(final[-1])
-        if run.wants_sequence:
-            structure.outputs = sequence.data_ptr() + offset * sequence.itemsize
-            structure.output_stride = width
-        structures.append(structure)
-        finals += final
+        structures.append(run.structure(index, operands, **outputs.pointers(spec, offset)))
         offset += spec.hidden_size
     threads = run.threads
     chunks = run.steps.chunks(len(structures), threads)
     call("birnn_forward", run.steps.structure(), structures, run.dtype, chunks, threads)
-    return [sequence, *finals]
+    return outputs
 
 
 def run_backward(
     run: Run,
     directions: Sequence[Operands],
     needed: Sequence[Operands],
-    outputs: Sequence[Tensor | None],
+    outputs: Outputs,
 ) -> list[Operands]:
     """The gradients of every direction's operands from those of its outputs.
 
@@ -167,18 +176,14 @@ def run_backward(
         needed: whether each operand's gradient is wanted.
         outputs: the gradients of what `run_forward` returned; None is zero.
     """
-    sequence, *rest = (None if one is None else one.contiguous() for one in outputs)
+    outputs = Outputs(*[None if one is None else one.contiguous() for one in outputs])
     threads = run.threads
     chunks = run.steps.chunks(len(directions), threads)
     forwards = [run.structure(*one) for one in enumerate(directions)]
     structures, gradients, offset = [], [], 0
-    finals = iter(rest)
     for spec, operands, needs, forward in zip(run.specs, directions, needed, forwards, strict=True):
         found = empty_gradients(run, spec, operands, needs, chunks)
-        final = [next(finals) for _ in operands.state]
         structure = Backward(
-            final_h=pointer(final[0]),
-            final_c=pointer(final[-1]),
             inputs=pointer(found.inputs),
             projected=pointer(found.projected),
             weight_ih=pointer(found.weight_ih),
@@ -186,11 +191,9 @@ def run_backward(
             bias=pointer(found.bias_ih),
             initial_h=pointer(found.initial_h),
             initial_c=pointer(found.initial_c),
+            **outputs.pointers(spec, offset),
         )
         structure.of = ctypes.pointer(forward)
-        if sequence is not None and run.wants_sequence:
-            structure.outputs = sequence.data_ptr() + offset * sequence.itemsize
-            structure.output_stride = sequence.shape[2]
         structures.append(structure)
         gradients.append(found)
         offset += spec.hidden_size
@@ -222,8 +225,8 @@ def empty_gradients(
         bias_ih=like.new_empty(chunks, gate_blocks(spec), padded),
         bias_hh=None,
         factor=None,
-        initial_h=torch.empty_like(operands.initial_h),
-        initial_c=None if operands.initial_c is None else torch.empty_like(operands.initial_c),
+        initial_h=torch.empty_like(operands.initial_h) if needs.initial_h else None,
+        initial_c=torch.empty_like(operands.initial_c) if needs.initial_c else None,
     )
 
 
@@ -252,7 +255,7 @@ class Recurrence(torch.autograd.Function):
     """``apply(run, *tensors of every direction's Operands)`` to the outputs of `run_forward`."""
 
     @staticmethod
-    def forward(ctx: Any, run: Run, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, run: Run, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
         """Keeps what the way back needs."""
         ctx.run = run
         ctx.set_materialize_grads(False)
@@ -266,7 +269,7 @@ class Recurrence(torch.autograd.Function):
         directions = by_direction(saved)
         needed = by_direction(ctx.needs_input_grad[1:])
         with torch.no_grad(), without_autocast("cpu"):
-            by_operand = run_backward(ctx.run, directions, needed, outputs)
+            by_operand = run_backward(ctx.run, directions, needed, Outputs(*outputs))
         found = [gradient for one in by_operand for gradient in one]
         return (None, *once_differentiable("engine 'fused'", found, (*outputs, *saved)))
 

@@ -5,11 +5,10 @@ import os
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.engines.fused.calls import MAX_CHUNK_ROWS, Batch, pointer
+from birnn_lightning.nn.engines.fused.calls import MAX_CHUNK_ROWS, Batch, find_tokens, pointer
 
 _forked = False
 
@@ -34,14 +33,14 @@ class Steps(NamedTuple):
     Attributes:
         shape: ``(batch, time)``.
         offsets: ``(batch + 1,)`` int64: the first token of each row.
-        places: ``(tokens,)`` int64: where each stands in batch x time; None where all are valid.
         order: ``(batch,)`` int64: the rows, longest first; None where all are equally long.
+        places: ``(tokens,)`` int64: where each stands in batch x time; None where all are valid.
     """
 
     shape: tuple[int, int]
     offsets: Tensor
-    places: Tensor | None = None
     order: Tensor | None = None
+    places: Tensor | None = None
 
     @property
     def tokens(self) -> int:
@@ -64,17 +63,6 @@ class Steps(NamedTuple):
         flat = values.flatten(0, 1)
         return flat if self.places is None else flat.index_select(0, self.places)
 
-    def scatter(self, values: Tensor) -> Tensor:
-        """The inverse of `gather`, zero elsewhere."""
-        if self.places is None:
-            return values.unflatten(0, self.shape)
-        flat = values.new_zeros(math.prod(self.shape), values.shape[1])
-        return flat.index_copy_(0, self.places, values).unflatten(0, self.shape)
-
-    def of_rows(self, values: Tensor) -> Tensor:
-        """``(batch, feature)`` to ``(tokens, feature)``: each token's row."""
-        return values.repeat_interleave(self.offsets.diff(), 0)
-
 
 @lru_cache(maxsize=32)
 def all_steps(batch: int, time: int) -> Steps:
@@ -87,11 +75,5 @@ def steps_of(batch: int, time: int, mask: Tensor | None) -> Steps:
     """The steps of a batch with a mask ``(batch, time)``, or without one."""
     if mask is None:
         return all_steps(batch, time)
-    # NumPy, for its calls on so few values take half the time of torch's.
-    valid = mask.detach().numpy()
-    lengths = np.count_nonzero(valid, axis=1)
-    offsets = np.concatenate(([0], lengths.cumsum()))
-    if offsets[-1] == batch * time:
-        return all_steps(batch, time)
-    places, order = np.flatnonzero(valid), np.argsort(-lengths, kind="stable")
-    return Steps((batch, time), *(torch.from_numpy(one) for one in (offsets, places, order)))
+    steps = Steps((batch, time), *find_tokens(mask))
+    return all_steps(batch, time) if steps.tokens == batch * time else steps

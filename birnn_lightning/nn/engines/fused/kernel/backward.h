@@ -55,7 +55,7 @@ INLINE void NAME(prefetch_step)(const NAME(BackwardTask) *task, int64_t token)
         prefetch((const REAL *)of->previous + token * task->padded, task->padded * sizeof(REAL));
     if (task->to->outputs)
         prefetch((const REAL *)task->to->outputs +
-                     place_of(task->batch, token) * task->to->output_stride,
+                     place_of(task->batch, token) * of->output_stride,
                  of->hidden_size * sizeof(REAL));
 }
 
@@ -112,13 +112,6 @@ INLINE void NAME(backward_steps)(const int cell, NAME(BackwardTask) *task)
     NAME(flush)(task);
 }
 
-static void NAME(copy_state)(REAL *to, int64_t to_stride, const REAL *from, int64_t from_stride,
-                             int64_t to_row, int64_t from_row, int64_t hidden)
-{
-    if (from && to)
-        memcpy(to + to_row * to_stride, from + from_row * from_stride, hidden * sizeof(REAL));
-}
-
 /* Runs a share of the rows back, as task number `chunk`. `workspace` is as large as `backward_workspace`
    says. */
 static void NAME(backward_task)(const Batch *batch, const Backward *to, const REAL *state_weights,
@@ -157,8 +150,9 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
             const int64_t bytes = of->input_size * sizeof(REAL);
             zero_gaps(batch, task.row[index], to->inputs, bytes, bytes);
         }
-        NAME(copy_state)(task.h, padded, to->final_h, hidden, index, task.row[index], hidden);
-        NAME(copy_state)(task.c, padded, to->final_c, hidden, index, task.row[index], hidden);
+        const int64_t row = task.row[index], stride = of->output_stride;
+        NAME(copy_state)(task.h, padded, to->final_h, stride, index, row, hidden);
+        NAME(copy_state)(task.c, padded, to->final_c, stride, index, row, hidden);
     }
     switch (of->cell) {
     case RNN: NAME(backward_steps)(RNN, &task); break;
@@ -168,8 +162,7 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     }
     for (int64_t index = 0; index < rows; index++) {
         NAME(copy_state)(to->initial_h, hidden, task.h, padded, task.row[index], index, hidden);
-        if (of->cell == LSTM)
-            NAME(copy_state)(to->initial_c, hidden, task.c, padded, task.row[index], index, hidden);
+        NAME(copy_state)(to->initial_c, hidden, task.c, padded, task.row[index], index, hidden);
     }
 }
 

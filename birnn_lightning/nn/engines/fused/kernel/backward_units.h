@@ -50,7 +50,7 @@ INLINE void NAME(take_state_gradient)(const NAME(BackwardTask) *task, int64_t in
                                       int64_t unit, Vector *dh)
 {
     const REAL *outputs = task->to->outputs, *h = task->h + index * task->padded + unit;
-    const int64_t stride = task->to->output_stride, hidden = task->of->hidden_size;
+    const int64_t stride = task->of->output_stride, hidden = task->of->hidden_size;
     EACH(dh[v] = NAME(load)(h + SOME_ROW * task->padded))
     if (outputs)
         EACH(dh[v] += NAME(load_some)(
@@ -81,6 +81,7 @@ INLINE Vector NAME(previous_memory)(const NAME(BackwardTask) *task, int64_t inde
                                     int64_t step)
 {
     const Forward *of = task->of;
+    if (step == 0 && !of->initial_c) return NAME(all)(0);
     if (step == 0)
         return NAME(load_some)(
             (const REAL *)of->initial_c + task->row[index] * of->hidden_size + unit,

@@ -32,6 +32,30 @@ INLINE int64_t place_of(const Batch *batch, int64_t token)
     return batch->places ? batch->places[token] : token;
 }
 
+/* The tokens of a mask (rows, time) whose bytes are 0 or 1: their number; -1 when there is no memory.
+   `places` has room for all of rows * time. */
+int64_t birnn_tokens(const uint8_t *mask, int64_t rows, int64_t time, int64_t *offsets, int64_t *order,
+                     int64_t *places)
+{
+    int64_t *before = calloc(time + 2, sizeof(int64_t)), token = 0;
+    if (!before) return -1;
+    for (int64_t row = 0; row < rows; row++) {
+        offsets[row] = token;
+        for (int64_t place = row * time; place < (row + 1) * time; place++) {
+            places[token] = place;
+            token += mask[place];
+        }
+        before[time - (token - offsets[row]) + 1]++;
+    }
+    offsets[rows] = token;
+    /* The rows sorted by length: `before` counts the longer ones, then those that are placed too. */
+    for (int64_t length = 0; length <= time; length++) before[length + 1] += before[length];
+    for (int64_t row = 0; row < rows; row++)
+        order[before[time - (offsets[row + 1] - offsets[row])]++] = row;
+    free(before);
+    return token;
+}
+
 /* Zeroes what stands at a row's places without a token: `bytes` of them, `stride` bytes apart. */
 static void zero_gaps(const Batch *batch, int64_t row, void *to, int64_t stride, int64_t bytes)
 {

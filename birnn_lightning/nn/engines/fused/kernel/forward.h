@@ -58,7 +58,7 @@ INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t rows, int
 INLINE void NAME(prefetch_inputs)(const Forward *of, int64_t place)
 {
     if (of->inputs)
-        prefetch((const REAL *)of->inputs + place * of->input_stride, of->input_size * sizeof(REAL));
+        prefetch((const REAL *)of->inputs + place * of->input_size, of->input_size * sizeof(REAL));
 }
 
 /* Writes a state where it is wanted: all at once, for a processor passes its caches by whole lines. */
@@ -66,6 +66,23 @@ INLINE void NAME(stream_state)(REAL *to, const REAL *h, int64_t units)
 {
     for (int64_t unit = 0; unit < units; unit += LANES)
         NAME(stream_some)(to + unit, NAME(load)(h + unit), units - unit);
+}
+
+/* Copies a row's state, where it is known and wanted. */
+static void NAME(copy_state)(REAL *to, int64_t to_stride, const REAL *from, int64_t from_stride,
+                             int64_t to_row, int64_t from_row, int64_t hidden)
+{
+    if (from && to)
+        memcpy(to + to_row * to_stride, from + from_row * from_stride, hidden * sizeof(REAL));
+}
+
+/* A row's state is its final one. */
+static void NAME(emit_final)(const NAME(Task) *task, int64_t index)
+{
+    const Forward *of = task->of;
+    const int64_t row = task->row[index], padded = task->padded, hidden = of->hidden_size;
+    NAME(copy_state)(of->final_h, of->output_stride, task->h, padded, row, index, hidden);
+    NAME(copy_state)(of->final_c, of->output_stride, task->c, padded, row, index, hidden);
 }
 
 INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
@@ -116,10 +133,7 @@ INLINE void NAME(forward_steps)(const int cell, NAME(Task) *task)
         for (int64_t index = active; index--;) {
             const int64_t row = task->row[index];
             if (row_length(batch, row) > step + 1) break;
-            memcpy((REAL *)of->final_h + row * hidden, task->h + index * padded, hidden * sizeof(REAL));
-            if (cell == LSTM)
-                memcpy((REAL *)of->final_c + row * hidden, task->c + index * padded,
-                       hidden * sizeof(REAL));
+            NAME(emit_final)(task, index);
         }
     }
 }
@@ -163,18 +177,9 @@ static void NAME(forward_task)(const Batch *batch, const Forward *of, const NAME
         task.row[index] = row;
         if (of->outputs)
             zero_gaps(batch, row, of->outputs, of->output_stride * sizeof(REAL), hidden * sizeof(REAL));
-        memcpy(task.h + index * padded, (const REAL *)of->initial_h + row * hidden,
-               hidden * sizeof(REAL));
-        if (of->cell == LSTM)
-            memcpy(task.c + index * padded, (const REAL *)of->initial_c + row * hidden,
-                   hidden * sizeof(REAL));
-        if (row_length(batch, row) == 0) {
-            memcpy((REAL *)of->final_h + row * hidden, (const REAL *)of->initial_h + row * hidden,
-                   hidden * sizeof(REAL));
-            if (of->cell == LSTM)
-                memcpy((REAL *)of->final_c + row * hidden, (const REAL *)of->initial_c + row * hidden,
-                       hidden * sizeof(REAL));
-        }
+        NAME(copy_state)(task.h, padded, of->initial_h, hidden, index, row, hidden);
+        NAME(copy_state)(task.c, padded, of->initial_c, hidden, index, row, hidden);
+        if (row_length(batch, row) == 0) NAME(emit_final)(&task, index);
     }
     switch (of->cell) {
     case RNN: NAME(forward_steps)(RNN, &task); break;

@@ -20,18 +20,17 @@ typedef struct {
     int64_t input_size, hidden_size;
     int64_t cell, activation, recurrent_activation, reverse;
     int64_t bfloat16;       /* factors of products are rounded to it; for float32, without `factor` */
+    int64_t output_stride;  /* from one place to the next in outputs, from one row to the next in final states */
+    const void *inputs;     /* by place, input_size apart; NULL where `projected` is given */
+    const void *projected;  /* (tokens, gates, padded): inputs times weight_ih, or NULL */
     const void *weight_ih;  /* (gates * hidden, input_size) */
     const void *weight_hh;  /* (gates * hidden, hidden) */
     const void *bias_ih;    /* (gates * hidden) or NULL */
     const void *bias_hh;    /* (gates * hidden) or NULL */
     const void *factor;     /* (rows, gates, hidden): dropout factors of the state, or NULL */
-    const void *inputs;     /* by place, input_stride apart; NULL where `projected` is given */
-    int64_t input_stride;
-    const void *projected;  /* (tokens, gates, padded): inputs times weight_ih, or NULL */
-    const void *initial_h, *initial_c; /* (rows, hidden) */
-    void *outputs;          /* by place, output_stride apart, zero without a token; NULL: not wanted */
-    int64_t output_stride;
-    void *final_h, *final_c; /* (rows, hidden) */
+    const void *initial_h, *initial_c; /* (rows, hidden); NULL: zero */
+    void *outputs;          /* by place, zero without a token; NULL: not wanted */
+    void *final_h, *final_c; /* by row; NULL: not wanted */
     void *saved;            /* (tokens, saved values * padded) for the backward pass: `saved_at`; or NULL */
     void *previous;         /* (tokens, padded): the state before each token, or NULL */
 } Forward;
@@ -40,9 +39,8 @@ typedef struct {
    are transposed, with the gate blocks of the kernel, and stand apart by chunk: they are yet to be summed. */
 typedef struct {
     const Forward *of;
-    const void *outputs;             /* by place, output_stride apart; NULL: zero */
-    int64_t output_stride;
-    const void *final_h, *final_c;   /* (rows, hidden); NULL: zero */
+    const void *outputs;             /* as far apart as those of the forward pass; NULL: zero */
+    const void *final_h, *final_c;   /* likewise */
     void *inputs;                    /* by place, input_size apart, zero without a token */
     void *projected;                 /* (tokens, gates, padded), zero in the padding */
     void *weight_ih;                 /* (chunks, input_size, gates, padded) */
