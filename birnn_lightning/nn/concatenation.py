@@ -12,7 +12,7 @@ def concatenated(first: Tensor, second: Tensor) -> Tensor:
     An engine that writes both directions into one tensor gives its two halves: then that tensor is
     the result, and in the backward pass its gradient goes back whole.
     """
-    whole = None if _is_traced() else _whole(first, second)
+    whole = None if is_traced() else _whole(first, second)
     return torch.cat([first, second], dim=-1) if whole is None else whole
 
 
@@ -51,7 +51,7 @@ def stacked(tensors: Sequence[Tensor]) -> Tensor:
     first = tensors[0]
     if len(tensors) == 1:
         return first[None]
-    if _is_traced():
+    if is_traced():
         return torch.stack([*tensors])
     start, step = first.storage_offset(), first.numel()
     follow = all(
@@ -64,7 +64,7 @@ def stacked(tensors: Sequence[Tensor]) -> Tensor:
     return first.as_strided((len(tensors), *first.shape), (step, *first.stride()))
 
 
-def _is_traced() -> bool:
+def is_traced() -> bool:
     """Whether torch.compile, torch.export or torch.func stand between the tensors and a memory."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 

@@ -1,7 +1,8 @@
 """The model that a spec describes: its layers, run in order, with the masks along the edges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,22 +10,28 @@ from torch import Tensor, nn
 from birnn_lightning.nn import layers
 from birnn_lightning.nn.activations import ACTIVATIONS
 from birnn_lightning.nn.layer import Layer, build_layer
+from birnn_lightning.nn.layers import Embedding
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.recurrent import RecurrentLayer
 from birnn_lightning.nn.regularizers import ActivityLosses
+from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import (
     Activation,
+    Bidirectional,
     Dense,
     Input,
     LayerSpec,
     ModelSpec,
     Node,
+    Recurrent,
+    RecurrentStack,
     Softmax,
     Submodel,
     TimeDistributed,
     reference,
     regularizes_outputs,
 )
+from birnn_lightning.nn.specs import Embedding as EmbeddingSpec
 from birnn_lightning.nn.variables import Variable, within
 
 __all__ = ["SequenceModel", "layers"]
@@ -55,6 +62,7 @@ class SequenceModel(nn.Module):
                 input_shapes = (shapes[name] for name in node.inputs)
                 layer = without.get(node.name, node.layer)
                 self.layers[node.name] = build_layer(layer, *input_shapes)
+        self._readers = readers_of_rows(spec)
         self.share_activity_losses(self.activity_losses)
         self.is_regularized = any(regularizes_outputs(node.layer) for node in spec.nodes) or any(
             variable.regularizer for variable in self.variables()
@@ -73,31 +81,43 @@ class SequenceModel(nn.Module):
 
         The logits are the last layer's output before its activation.
         """
-        outputs = self.outputs(self.stages(inputs))
+        self.activity_losses.terms.clear()
+        outputs = self.compute(inputs)
         return outputs[0] if len(outputs) == 1 else outputs
-
-    def outputs(self, stages: Mapping[str, Masked]) -> tuple[Masked, ...]:
-        """The model's outputs, before their activations, among the outputs of all nodes."""
-        return tuple(stages[name] for name in self.spec.outputs)
 
     def stages(self, inputs: Sequence[Masked]) -> dict[str, Masked]:
         """Every output of every node by reference; that of the last node is the logits."""
         self.activity_losses.terms.clear()
-        return self.compute(inputs)
+        return self._computed(inputs, whole=True)
 
-    def compute(self, inputs: Sequence[Masked]) -> dict[str, Masked]:
-        """`stages`, added to a forward pass that has begun."""
-        computed = dict(zip((node.name for node in self.spec.inputs), inputs, strict=True))
+    def compute(self, inputs: Sequence[Masked]) -> tuple[Masked, ...]:
+        """The outputs, before their activations, in a forward pass that has begun."""
+        computed = self._computed(inputs, whole=False)
+        return tuple(computed[name] for name in self.spec.outputs)
+
+    def _computed(self, inputs: Sequence[Masked], whole: bool) -> dict[str, Any]:
+        """What every node puts out; not as a `whole`, an embedding's output may be `Rows`."""
+        computed: dict[str, Any] = dict(zip((node.name for node in self.spec.inputs), inputs, strict=True))
         for node in self.spec.nodes:
             if node.name not in computed:
                 layer = self.layers[node.shares or node.name]
-                result = layer(*(computed[name] for name in node.inputs))
-                outputs = (result,) if isinstance(result, Masked) else result
+                entering = [computed[name] for name in node.inputs]
+                rows = None if whole else self._rows(node, entering)
+                result = layer(*entering) if rows is None else rows
+                outputs = (result,) if isinstance(result, Masked | Rows) else result
                 for index, output in enumerate(outputs):
                     computed[reference(node.name, index)] = output
                 if node.layer.activity_regularizer is not None:
                     self.activity_losses.add(node.layer, self._values(node, outputs))
         return computed
+
+    def _rows(self, node: Node, entering: Sequence[Masked]) -> Rows | None:
+        """An embedding's output for a layer that reads rows, or None."""
+        if node.name not in self._readers:
+            return None
+        layer, reader = self.layers[node.shares or node.name], self.layers[self._readers[node.name]]
+        is_read = isinstance(reader, RecurrentLayer) and reader.reads_rows
+        return layer.rows(*entering) if is_read and isinstance(layer, Embedding) else None
 
     def _values(self, node: Node, outputs: Sequence[Masked]) -> list[Tensor]:
         """A node's outputs; those of the last are what the activation makes of the logits."""
@@ -140,6 +160,21 @@ class SequenceModel(nn.Module):
     def activate(self, logits: Tensor, output: int = 0) -> Tensor:
         """An output's activation: what the Keras twin returns."""
         return ACTIVATIONS[self.output_activations[output]](logits)
+
+
+def readers_of_rows(spec: ModelSpec) -> dict[str, str]:
+    """By name of an embedding's node that of the only layer that sees it, a recurrent one."""
+    readers = {}
+    for node in spec.nodes:
+        reading = [one for one in spec.nodes for name in one.inputs if name == node.name]
+        is_alone = len(reading) == 1 and node.name not in spec.outputs
+        if isinstance(node.layer, EmbeddingSpec) and is_alone:
+            (reader,) = reading
+            kinds = Recurrent | RecurrentStack | Bidirectional
+            is_sequence = isinstance(reader.layer, kinds) and reader.inputs[0] == node.name
+            if is_sequence and node.layer.activity_regularizer is None:
+                readers[node.name] = reader.shares or reader.name
+    return readers
 
 
 def split_activations(spec: ModelSpec) -> tuple[tuple[str, ...], dict[str, LayerSpec]]:

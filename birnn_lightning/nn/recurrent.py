@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,7 @@ from birnn_lightning.nn.noise import dropout_factor
 from birnn_lightning.nn.recurrent_outputs import MERGES, direction_output
 from birnn_lightning.nn.recurrent_weights import add_weights, cell_variables, reset_weights
 from birnn_lightning.nn.regularizers import ActivityLosses
+from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import (
     STATES,
     Bidirectional,
@@ -172,21 +175,28 @@ class RecurrentLayer(Layer):
         """Whether a direction's final states are wanted beside its last output."""
         return direction.return_state or self.is_stateful
 
-    def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
+    @property
+    def reads_rows(self) -> bool:
+        """Whether it takes `Rows` now; a hook wants values, and so does dropout."""
+        is_plain = not (self.training or self._forward_hooks or self._forward_pre_hooks)
+        return is_plain and not self.is_stateful and self.engine().name == "fused"
+
+    def forward(self, *inputs: Masked | Rows) -> Masked | tuple[Masked, ...]:
         """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
 
         Args:
-            inputs: the sequence and its mask; then, or not at all, every initial state
+            inputs: the sequence and its mask, or `Rows` where it `reads_rows`; then, or not at all, every initial state
                 ``(batch, hidden)``: direction by direction, cell by cell.
 
         Returns:
             ``(batch, [time,] hidden)``, for ``merge_mode`` None one a direction; with
             ``return_state`` followed by every final state in the order of the initial ones.
         """
-        (values, mask), *given = inputs
+        values: Any = inputs[0] if isinstance(inputs[0], Rows) else inputs[0].values
+        mask, given = inputs[0].mask, inputs[1:]
         if mask is not None:
             check_mask(mask, *values.shape[:2])
-        initial = self._initial_states(values, [state.values for state in given])
+        initial = self._initial_states(values, [state.values for state in given])  # type: ignore[union-attr]
         states = iter(initial)
         by_direction: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
         for suffix, _, cell in self.cells():

@@ -26,7 +26,7 @@ class Submodel(Layer):
         """Maps one masked tensor an input of the inner model to one an output of it."""
         outputs = tuple(
             output._replace(values=self.model.activate(output.values, index))
-            for index, output in enumerate(self.model.outputs(self.model.compute(inputs)))
+            for index, output in enumerate(self.model.compute(inputs))
         )
         return outputs[0] if len(outputs) == 1 else outputs
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 
+from birnn_lightning.nn.concatenation import is_traced
 from birnn_lightning.nn.engines import batched, fused, native, scan, triton
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.engines.initial import with_states
@@ -168,9 +169,8 @@ def waits(name: str, specs: Sequence[Recurrent], wants_memory: bool) -> str | No
 
 def _computes_in_float32(device: str | None, dtype: torch.dtype) -> bool:
     """Whether a layer runs in float32 on a GPU, and nobody traces how, as torch.compile does."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # pyright: ignore[reportAttributeAccessIssue]
     on_gpu = device in ("cuda", None) and not torch.is_autocast_enabled("cuda")
-    return dtype == torch.float32 and on_gpu and not traced
+    return dtype == torch.float32 and on_gpu and not is_traced()
 
 
 def _order(

@@ -8,10 +8,11 @@ from torch.nn import functional
 
 from birnn_lightning.nn import specs
 from birnn_lightning.nn.activations import ACTIVATIONS
-from birnn_lightning.nn.engines.fused.embedding import embedding
+from birnn_lightning.nn.engines.fused.embedding import can_read, embedding, refers_to
 from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, merge_masks
+from birnn_lightning.nn.rows import Rows, check_tokens
 from birnn_lightning.nn.specs.core import known_size
 from birnn_lightning.nn.variables import Variable, variable
 
@@ -44,16 +45,6 @@ class Masking(Layer):
         return Masked(torch.where(valid[..., None], values, 0), mask)
 
 
-def check_tokens(tokens: Tensor, vocab_size: int) -> None:
-    """Raises ValueError unless all tokens are in a vocabulary of this size."""
-    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocab_size):
-        raise ValueError(
-            f"tokens must be between 0 and {vocab_size - 1} (vocab_size - 1); got "
-            f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
-            "model was built for."
-        ) from None
-
-
 @layer_for(specs.Embedding)
 class Embedding(Layer):
     """Tokens to vectors; parameter ``weight (vocab_size, embedding_dim)``.
@@ -81,14 +72,7 @@ class Embedding(Layer):
         Raises:
             ValueError: a token that is not in the vocabulary, or no whole number.
         """
-        ((tokens, mask),) = inputs
-        if tokens.is_floating_point():
-            raise ValueError(
-                f"an Embedding takes tokens of type int64; got {tokens.dtype}. Declare its Input "
-                "with dtype='int64'."
-            )
-        if self.mask_zero:
-            mask = merge_masks(mask, tokens != 0) if self.keeps_entering else tokens != 0
+        tokens, mask = self._valid(*inputs)
         try:
             if self.sparse_gradients:
                 return Masked(functional.embedding(tokens, self.weight, sparse=True), mask)
@@ -96,6 +80,32 @@ class Embedding(Layer):
         except IndexError:
             check_tokens(tokens, len(self.weight))
             raise
+
+    def rows(self, *inputs: Masked) -> Rows | None:
+        """As `forward`, for a layer that reads rows where they lie; None where that cannot be.
+
+        Gradients want the copy, and so does a hook.
+        """
+        ((tokens, _),) = inputs
+        is_plain = type(self) is Embedding and not (self._forward_hooks or self._forward_pre_hooks)
+        if torch.is_grad_enabled() or not is_plain or not can_read(tokens, self.weight):
+            return None
+        tokens, mask = self._valid(*inputs)
+        if not refers_to(tokens, self.weight):
+            check_tokens(tokens, len(self.weight))
+        return Rows(self.weight, tokens, mask)
+
+    def _valid(self, entering: Masked) -> Masked:
+        """The tokens, with the mask that leaves."""
+        tokens, mask = entering
+        if tokens.is_floating_point():
+            raise ValueError(
+                f"an Embedding takes tokens of type int64; got {tokens.dtype}. Declare its Input "
+                "with dtype='int64'."
+            )
+        if self.mask_zero:
+            mask = merge_masks(mask, tokens != 0) if self.keeps_entering else tokens != 0
+        return Masked(tokens, mask)
 
     def variables(self) -> Iterator[Variable]:
         """The rows."""

@@ -22,6 +22,7 @@ from birnn_lightning.nn.engines.fused.function import (
 from birnn_lightning.nn.engines.fused.layout import project
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
+from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import STATES, Recurrent
 
 
@@ -33,10 +34,12 @@ def obstacle(spec: Recurrent, training: bool) -> str | None:
     return None
 
 
-def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
+def run(
+    directions: Sequence[Direction], inputs: Tensor | Rows, mask: Tensor | None
+) -> list[Outcome]:
     """Runs all directions in one call; see `Engine` for the shapes.
 
-    Computes in float64 where the inputs are, otherwise in float32; see `rounds_factors`.
+    Inputs that are rows of a table are not dropped, and need no gradient. Computes in float64 where the inputs are, otherwise in float32; see `rounds_factors`.
     """
     dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
     bfloat16 = rounds_factors(directions, inputs)
@@ -44,7 +47,7 @@ def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) ->
         return _run(directions, inputs, mask, dtype, bfloat16)
 
 
-def rounds_factors(directions: Sequence[Direction], inputs: Tensor) -> bool:
+def rounds_factors(directions: Sequence[Direction], inputs: Tensor | Rows) -> bool:
     """Whether the factors of products are rounded to bfloat16.
 
     Where the inputs are of that type, or autocast says so, on a processor that multiplies such
@@ -59,24 +62,24 @@ def rounds_factors(directions: Sequence[Direction], inputs: Tensor) -> bool:
 
 def _run(
     directions: Sequence[Direction],
-    inputs: Tensor,
+    inputs: Tensor | Rows,
     mask: Tensor | None,
     dtype: torch.dtype,
     bfloat16: bool,
 ) -> list[Outcome]:
     batch, time, _ = inputs.shape
     steps = steps_of(batch, time, mask)
-    values = _ready(inputs, dtype)
+    values, tokens = inputs[:2] if isinstance(inputs, Rows) else (_ready(inputs, dtype), None)
     assert values is not None
     specs = [direction.spec for direction in directions]
-    call = Run(specs, steps, wanted_outputs(directions), dtype, bfloat16)
+    call = Run(specs, steps, wanted_outputs(directions), dtype, tokens, bfloat16)
     operands = [_operands(direction, values, steps) for direction in directions]
     tensors = [tensor for one in operands for tensor in one]
     if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
         outputs = Outputs(*Recurrence.apply(call, *tensors))
     else:
         outputs = run_forward(call, operands, keep=False)
-    return _outcomes(outputs, specs, inputs)
+    return _outcomes(outputs, specs, inputs.dtype)
 
 
 def wanted_outputs(directions: Sequence[Direction]) -> tuple[bool, bool, bool]:
@@ -87,18 +90,20 @@ def wanted_outputs(directions: Sequence[Direction]) -> tuple[bool, bool, bool]:
     return any(sequences), memory or not all(sequences), memory and has_memory
 
 
-def _outcomes(outputs: Outputs, specs: Sequence[Recurrent], inputs: Tensor) -> list[Outcome]:
-    """Each direction's part of the outputs, in the type of the inputs."""
+def _outcomes(
+    outputs: Outputs, specs: Sequence[Recurrent], dtype: torch.dtype
+) -> list[Outcome]:
+    """Each direction's part of the outputs, in a type."""
     sizes = [spec.hidden_size for spec in specs]
     parts = [
-        None if one is None else one.to(inputs.dtype).split_with_sizes(sizes, dim=-1)
+        None if one is None else one.to(dtype).split_with_sizes(sizes, dim=-1)
         for one in outputs
     ]
     outcomes = []
     for index, spec in enumerate(specs):
         sequence, *state = [None if one is None else one[index] for one in parts]
         if sequence is None:
-            sequence = inputs.new_empty(len(inputs), 0, spec.hidden_size)
+            sequence = state[0].new_empty(len(state[0]), 0, spec.hidden_size)
         known = [one for one in state[: len(STATES[spec.cell])] if one is not None]
         outcomes.append(Outcome(sequence, tuple(known)))
     return outcomes

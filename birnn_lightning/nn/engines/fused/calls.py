@@ -57,6 +57,7 @@ class Forward(ctypes.Structure):
         ("reverse", c_int64),
         ("bfloat16", c_int64),
         ("output_stride", c_int64),
+        ("tokens", c_void_p),
         ("inputs", c_void_p),
         ("projected", c_void_p),
         ("weight_ih", c_void_p),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from birnn_lightning.nn.concatenation import is_traced
 from birnn_lightning.nn.engines.fused.calls import PRECISIONS
 from birnn_lightning.nn.engines.fused.compilation import load_library, obstacle
 from birnn_lightning.nn.engines.fused.steps import thread_count
@@ -31,6 +32,19 @@ def embedding(tokens: Tensor, weight: Tensor) -> Tensor:
     if trained and tokens.dtype == torch.int64 and _has_kernel(weight):
         return Lookup.apply(tokens, weight)  # type: ignore[no-any-return]
     return functional.embedding(tokens, weight)
+
+
+def can_read(tokens: Tensor, weight: Tensor) -> bool:
+    """Whether the kernel can read the rows of tokens ``(batch, time)`` where they lie."""
+    is_plain = tokens.dtype == torch.int64 and tokens.dim() == 2 and tokens.is_contiguous()
+    in_memory = tokens.is_cpu and _has_kernel(weight) and not is_traced()
+    return is_plain and in_memory and weight.is_contiguous()
+
+
+def refers_to(tokens: Tensor, weight: Tensor) -> bool:
+    """Whether every token has a row; both as `can_read` wants them."""
+    arguments = c_void_p(tokens.data_ptr()), c_int64(tokens.numel()), c_int64(len(weight))
+    return bool(load_library().birnn_refers_to(*arguments))
 
 
 def _has_kernel(weight: Tensor) -> bool:

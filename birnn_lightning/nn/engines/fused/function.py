@@ -34,7 +34,7 @@ class Operands(NamedTuple):
     """The tensors of one direction, in the order in which autograd gets them.
 
     Attributes:
-        inputs: ``(batch, time, feature)``; None where ``projected`` is given.
+        inputs: ``(batch, time, feature)``, or ``(rows, feature)`` of `Run.tokens`; None where ``projected`` is given.
         projected: ``(tokens, gate * padded)`` in the kernel's blocks, or None.
         weight_ih: ``(gate * hidden, feature)``; only of ``inputs``.
         weight_hh: ``(gate * hidden, hidden)``.
@@ -87,6 +87,7 @@ class Run:
         steps: which steps are computed.
         wanted: whether each of the `Outputs` is.
         dtype: of all tensors.
+        tokens: ``(batch, time)``: which row of the inputs stands at a step; None: its own.
         bfloat16: whether factors of products are rounded to it; sums never are, nor the gradients
             of weights.
         saved: one a direction; see the kernel's ``Forward``.
@@ -97,6 +98,7 @@ class Run:
     steps: Steps
     wanted: tuple[bool, bool, bool]
     dtype: torch.dtype
+    tokens: Tensor | None = None
     bfloat16: bool = False
     saved: list[Tensor] = field(default_factory=list)
     previous: list[Tensor] = field(default_factory=list)
@@ -120,7 +122,7 @@ class Run:
         spec = self.specs[index]
         inputs = operands.inputs
         return Forward(
-            0 if inputs is None else inputs.shape[2],
+            0 if inputs is None else inputs.shape[-1],
             spec.hidden_size,
             cell_number(spec),
             ACTIVATIONS.index(spec.activation),
@@ -128,6 +130,7 @@ class Run:
             spec.go_backwards,
             self.bfloat16,
             self.width,
+            pointer(self.tokens),
             *map(pointer, operands),
             saved=pointer(self.saved[index]) if self.saved else None,
             previous=pointer(self.previous[index]) if self.previous else None,

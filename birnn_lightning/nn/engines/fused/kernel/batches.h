@@ -56,6 +56,14 @@ int64_t birnn_tokens(const uint8_t *mask, int64_t rows, int64_t time, int64_t *o
     return token;
 }
 
+/* Whether all tokens are between 0 and rows - 1. */
+int birnn_refers_to(const int64_t *tokens, int64_t count, int64_t rows)
+{
+    uint64_t outside = 0;
+    for (int64_t k = 0; k < count; k++) outside |= (uint64_t)tokens[k] >= (uint64_t)rows;
+    return !outside;
+}
+
 /* Zeroes what stands at a row's places without a token: `bytes` of them, `stride` bytes apart. */
 static void zero_gaps(const Batch *batch, int64_t row, void *to, int64_t stride, int64_t bytes)
 {

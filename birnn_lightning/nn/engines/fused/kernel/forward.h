@@ -58,7 +58,7 @@ INLINE void NAME(gates_step)(const int cell, NAME(Task) *task, int64_t rows, int
 INLINE void NAME(prefetch_inputs)(const Forward *of, int64_t place)
 {
     if (of->inputs)
-        prefetch((const REAL *)of->inputs + place * of->input_size, of->input_size * sizeof(REAL));
+        prefetch(NAME(input_at)(of, place), of->input_size * sizeof(REAL));
 }
 
 /* Writes a state where it is wanted: all at once, for a processor passes its caches by whole lines. */

@@ -9,7 +9,7 @@ INLINE void NAME(multiply_inputs)(const NAME(Task) *task, const int64_t *place, 
     const REAL *a[MAX_TASK_ROWS];
     for (int64_t row = 0; row < rows; row++)
         a[row] = pairs ? task->input_pairs + row * NAME(paired_width)(of->input_size)
-                       : (const REAL *)of->inputs + place[row] * of->input_size;
+                       : NAME(input_at)(of, place[row]);
     NAME(add_product)(pairs ? PAIRS : PLAIN, rows, 0, columns, sums, a, weights,
                       NAME(depth_of)(of, of->input_size));
 }
@@ -88,7 +88,7 @@ static void NAME(pair_inputs)(NAME(Task) *task, const int64_t *place, int64_t ro
 {
     const Forward *of = task->of;
     for (int64_t index = 0; of->inputs && index < rows; index++)
-        NAME(pair_up)((const REAL *)of->inputs + place[index] * of->input_size, of->input_size,
+        NAME(pair_up)(NAME(input_at)(of, place[index]), of->input_size,
                       task->input_pairs + index * NAME(paired_width)(of->input_size));
 }
 

@@ -15,6 +15,12 @@ typedef struct {
     int64_t ahead_entry, ahead_count; /* of `ahead`: the first of this step, and how many there are */
 } NAME(Task);
 
+/* What enters at a place. */
+INLINE const REAL *NAME(input_at)(const Forward *of, int64_t place)
+{
+    return (const REAL *)of->inputs + (of->tokens ? of->tokens[place] : place) * of->input_size;
+}
+
 /* Where number `value` of a token's saved values stands for the units from `unit` on. */
 INLINE REAL *NAME(saved_at)(const int64_t cell, const Forward *of, int64_t padded, int64_t token,
                             int value, int64_t unit)

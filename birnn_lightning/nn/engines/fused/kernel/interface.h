@@ -21,7 +21,8 @@ typedef struct {
     int64_t cell, activation, recurrent_activation, reverse;
     int64_t bfloat16;       /* factors of products are rounded to it; for float32, without `factor` */
     int64_t output_stride;  /* from one place to the next in outputs, from one row to the next in final states */
-    const void *inputs;     /* by place, input_size apart; NULL where `projected` is given */
+    const int64_t *tokens;  /* (rows * time): which of the rows of `inputs` stands at a place; NULL: its own */
+    const void *inputs;     /* input_size apart; NULL where `projected` is given */
     const void *projected;  /* (tokens, gates, padded): inputs times weight_ih, or NULL */
     const void *weight_ih;  /* (gates * hidden, input_size) */
     const void *weight_hh;  /* (gates * hidden, hidden) */

@@ -126,7 +126,7 @@ static void NAME(flush)(NAME(BackwardTask) *task)
     if (task->weight_ih) {
         for (int64_t k = 0; k < task->count; k++)
             memcpy(task->left + k * task->left_width,
-                   (const REAL *)of->inputs + task->place[k] * of->input_size,
+                   NAME(input_at)(of, task->place[k]),
                    of->input_size * sizeof(REAL));
         NAME(outer_products)(task, of->input_size, 0, gates, 0, task->weight_ih);
     }
