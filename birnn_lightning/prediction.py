@@ -1,6 +1,6 @@
 """Predicting is the same whatever was trained: batches in, what the Keras twin returns out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ class PredictingModule(CheckpointedModule):
                         None if mask is None else mask[rows],
                     )
                 )
-        outputs = [_to_numpy(torch.cat(batches)) for batches in zip(*parts, strict=True)]
+        outputs = [_to_numpy(batches) for batches in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _predicted(
@@ -95,7 +95,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             part.training = True
 
 
-def _to_numpy(output: Tensor) -> np.ndarray:
-    """The tensor in NumPy, which has no bfloat16."""
-    output = output.cpu()
+def _to_numpy(batches: Sequence[Tensor]) -> np.ndarray:
+    """All batches as one in NumPy, which has no bfloat16."""
+    output = (batches[0] if len(batches) == 1 else torch.cat([*batches])).cpu()
     return (output.float() if output.dtype == torch.bfloat16 else output).numpy()

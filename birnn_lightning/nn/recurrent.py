@@ -69,6 +69,7 @@ class RecurrentLayer(Layer):
         self.requested_engine = "auto"
         self.activity_losses = ActivityLosses()
         self.states: tuple[Tensor, ...] | None = None
+        self._choices: dict[tuple, EngineChoice] = {}
         directions = spec.directions if isinstance(spec, Bidirectional) else (spec,)
         self._directions = dict(zip((FORWARD, BACKWARD), directions, strict=False))
         self._cells = tuple(
@@ -142,9 +143,14 @@ class RecurrentLayer(Layer):
         self._choose(None)
 
     def _choose(self, device: str | None, demand: Demand | None = None) -> EngineChoice:
-        cells = [cell for _, _, cell in self.cells()]
-        requested, dtype = self.requested_engine, self._weight_hh.dtype
-        return choose_engine(cells, requested, self.training, device, dtype, demand)
+        of = self.requested_engine, self.training, device, self._weight_hh.dtype
+        if of not in self._choices:
+            cells = [cell for _, _, cell in self.cells()]
+            choice = choose_engine(cells, *of, demand)
+            if device != "cpu":  # where the batch matters, and what torch is set to
+                return choice
+            self._choices[of] = choice
+        return self._choices[of]
 
     @property
     def _weight_hh(self) -> Tensor:

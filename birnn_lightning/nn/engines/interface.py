@@ -31,7 +31,7 @@ class Direction(NamedTuple):
             for zeros, which `with_states` makes where an engine wants them.
         dropout: factors of the inputs and of the state.
         wants_sequence: whether every step's output is wanted. Where not, the final state is enough:
-            an engine may return a sequence without steps.
+            an engine may return an empty tensor.
         wants_memory: whether the final state is wanted for itself, the LSTM's memory with it. Where
             not, an engine may return a state of its output alone, and beside a sequence none.
     """

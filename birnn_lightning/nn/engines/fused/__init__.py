@@ -26,6 +26,10 @@ from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import STATES, Recurrent
 
 
+NO_STEPS = torch.empty(0, 0, 0)
+"""What stands for a sequence that nobody wants."""
+
+
 def obstacle(spec: Recurrent, training: bool) -> str | None:
     """Why the kernel cannot run a spec, or None where it can."""
     for name in activation_names(spec):
@@ -95,18 +99,20 @@ def _outcomes(
 ) -> list[Outcome]:
     """Each direction's part of the outputs, in a type."""
     sizes = [spec.hidden_size for spec in specs]
-    parts = [
-        None if one is None else one.to(dtype).split_with_sizes(sizes, dim=-1)
-        for one in outputs
+
+    def parts(whole: Tensor | None) -> Sequence[Tensor] | None:
+        if whole is None:
+            return None
+        return (whole if whole.dtype == dtype else whole.to(dtype)).split_with_sizes(sizes, dim=-1)
+
+    sequences, *states = map(parts, outputs)
+    return [
+        Outcome(
+            NO_STEPS if sequences is None else sequences[index],
+            tuple(one[index] for one in states[: len(STATES[spec.cell])] if one is not None),
+        )
+        for index, spec in enumerate(specs)
     ]
-    outcomes = []
-    for index, spec in enumerate(specs):
-        sequence, *state = [None if one is None else one[index] for one in parts]
-        if sequence is None:
-            sequence = state[0].new_empty(len(state[0]), 0, spec.hidden_size)
-        known = [one for one in state[: len(STATES[spec.cell])] if one is not None]
-        outcomes.append(Outcome(sequence, tuple(known)))
-    return outcomes
 
 
 def _ready(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
