@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.masks import Masked, check_mask, mask_from_lengths, merge_masks
-from birnn_lightning.nn.rows import check_tokens
 from birnn_lightning.nn.specs import Embedding, ModelSpec, Node
+from birnn_lightning.nn.unread import check_tokens
 
 Array: TypeAlias = Tensor | np.ndarray
 Arrays: TypeAlias = Array | Sequence[Array]
@@ -96,7 +96,7 @@ def masked_inputs(
 
 def _as_tensor(array: Array) -> Tensor:
     """The array as a tensor; copied where torch refuses its memory, e.g. a reversed view."""
-    if isinstance(array, np.ndarray):
+    if isinstance(array, np.ndarray) and not (array.flags.carray and array.dtype.isnative):
         array = np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
     return torch.as_tensor(array)
 
@@ -118,8 +118,10 @@ def _to_tensor(node: Node, array: Array, like: Tensor) -> Tensor:
             f"input {node.name!r} has an axis without elements: {tuple(tensor.shape)}. Drop empty "
             "sequences in the data module."
         )
-    if dtype != "int64":
-        return tensor.to(device=like.device, dtype=like.dtype)
-    if tensor.is_floating_point() and not torch.equal(tensor, tensor.round()):
+    wanted_dtype = torch.int64 if dtype == "int64" else like.dtype
+    if tensor.dtype == wanted_dtype and tensor.device == like.device:
+        return tensor  # a call that changes nothing takes time too
+    holds_fractions = dtype == "int64" and tensor.is_floating_point()
+    if holds_fractions and not torch.equal(tensor, tensor.round()):
         raise ValueError(f"input {node.name!r} must hold whole tokens; got fractions.")
-    return tensor.to(device=like.device, dtype=torch.int64)
+    return tensor.to(device=like.device, dtype=wanted_dtype)

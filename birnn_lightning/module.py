@@ -21,6 +21,7 @@ from birnn_lightning.metrics import StageMetrics
 from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel
 from birnn_lightning.nn.cuda_graphs import CudaGraphs
 from birnn_lightning.nn.layers import Embedding
+from birnn_lightning.nn.parts import first_parameter
 from birnn_lightning.nn.specs import ModelSpec
 from birnn_lightning.optim import KerasOptimizer, OptimizerConfig, end_epoch
 from birnn_lightning.steps import SupervisedModule
@@ -181,8 +182,7 @@ class SequenceClassifier(SupervisedModule):
         self, inputs: Arrays, lengths: Array | None = None, mask: Array | None = None
     ) -> tuple[Masked, ...]:
         """The logits of every output, each in its layer's shape, with their masks."""
-        first = next(self.parameters())
-        given = masked_inputs(self.spec, inputs, lengths, mask, first)
+        given = masked_inputs(self.spec, inputs, lengths, mask, first_parameter(self))
         found = self._graphs(self.model, given) if self.cuda_graphs else self.model(given)
         return (found,) if isinstance(found, Masked) else found
 

@@ -12,6 +12,7 @@ from birnn_lightning.checkpoint import CheckpointedModule
 from birnn_lightning.data.batch import Batch
 from birnn_lightning.inputs import Array, Arrays, as_list, check_same_length
 from birnn_lightning.nn import Masked, SequenceModel
+from birnn_lightning.nn.parts import parts_of
 
 
 class PredictingModule(CheckpointedModule):
@@ -85,7 +86,7 @@ class PredictingModule(CheckpointedModule):
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode for a ``with`` block; then every part has the mode that it had."""
-    training = [part for part in model.modules() if part.training]
+    training = [part for part in parts_of(model) if part.training]
     for part in training:
         part.training = False
     try:

@@ -1,13 +1,14 @@
 """Every layer maps masked tensors to a masked tensor, and a spec to its layer."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.noise import NoiseSource
 from birnn_lightning.nn.specs import LayerSpec, Shape
+from birnn_lightning.nn.unread import Unread
 from birnn_lightning.nn.variables import Variable
 
 LayerBuilder = Callable[..., "Layer"]
@@ -20,13 +21,24 @@ class Layer(nn.Module):
 
     Attributes:
         noise: where its randomness in training comes from; None for torch's own generator.
+        reads_unread: whether its first input may be `Unread` now.
     """
 
     noise: NoiseSource | None = None
+    reads_unread: bool = False
 
     def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
         """Computes the output and its mask, or several."""
         raise NotImplementedError
+
+    def unread(self, *inputs: Any) -> Unread | None:
+        """As `forward`, for a layer that reads what is `Unread`; None where it is not so simple."""
+        return None
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether somebody wants to see what enters or leaves."""
+        return bool(self._forward_hooks or self._forward_pre_hooks)
 
     def variables(self) -> Iterator[Variable]:
         """What it trains, under Keras's names within the layer."""

@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from birnn_lightning.nn import layers
 from birnn_lightning.nn.activations import ACTIVATIONS
 from birnn_lightning.nn.layer import Layer, build_layer
-from birnn_lightning.nn.layers import Embedding
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.recurrent import RecurrentLayer
 from birnn_lightning.nn.regularizers import ActivityLosses
-from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import (
     Activation,
     Bidirectional,
@@ -31,7 +29,7 @@ from birnn_lightning.nn.specs import (
     reference,
     regularizes_outputs,
 )
-from birnn_lightning.nn.specs import Embedding as EmbeddingSpec
+from birnn_lightning.nn.unread import Unread
 from birnn_lightning.nn.variables import Variable, within
 
 __all__ = ["SequenceModel", "layers"]
@@ -62,7 +60,7 @@ class SequenceModel(nn.Module):
                 input_shapes = (shapes[name] for name in node.inputs)
                 layer = without.get(node.name, node.layer)
                 self.layers[node.name] = build_layer(layer, *input_shapes)
-        self._readers = readers_of_rows(spec)
+        self._readers = only_readers(spec)
         self.share_activity_losses(self.activity_losses)
         self.is_regularized = any(regularizes_outputs(node.layer) for node in spec.nodes) or any(
             variable.regularizer for variable in self.variables()
@@ -96,28 +94,28 @@ class SequenceModel(nn.Module):
         return tuple(computed[name] for name in self.spec.outputs)
 
     def _computed(self, inputs: Sequence[Masked], whole: bool) -> dict[str, Any]:
-        """What every node puts out; not as a `whole`, an embedding's output may be `Rows`."""
-        computed: dict[str, Any] = dict(zip((node.name for node in self.spec.inputs), inputs, strict=True))
+        """What every node puts out; but for a `whole` some of it may be `Unread`."""
+        entrances = (node.name for node in self.spec.inputs)
+        computed: dict[str, Any] = dict(zip(entrances, inputs, strict=True))
         for node in self.spec.nodes:
             if node.name not in computed:
                 layer = self.layers[node.shares or node.name]
                 entering = [computed[name] for name in node.inputs]
-                rows = None if whole else self._rows(node, entering)
-                result = layer(*entering) if rows is None else rows
-                outputs = (result,) if isinstance(result, Masked | Rows) else result
+                unread = None if whole else self._unread(node, layer, entering)
+                result = layer(*entering) if unread is None else unread
+                outputs: Any = (result,) if isinstance(result, Masked | Unread) else result
                 for index, output in enumerate(outputs):
                     computed[reference(node.name, index)] = output
                 if node.layer.activity_regularizer is not None:
                     self.activity_losses.add(node.layer, self._values(node, outputs))
         return computed
 
-    def _rows(self, node: Node, entering: Sequence[Masked]) -> Rows | None:
-        """An embedding's output for a layer that reads rows, or None."""
-        if node.name not in self._readers:
+    def _unread(self, node: Node, layer: Any, entering: Sequence[Any]) -> Unread | None:
+        """What a node puts out for a reader that has it made, or None."""
+        reader = self._readers.get(node.name)
+        if reader is None or torch.is_grad_enabled() or not self.layers[reader].reads_unread:
             return None
-        layer, reader = self.layers[node.shares or node.name], self.layers[self._readers[node.name]]
-        is_read = isinstance(reader, RecurrentLayer) and reader.reads_rows
-        return layer.rows(*entering) if is_read and isinstance(layer, Embedding) else None
+        return layer.unread(*entering)
 
     def _values(self, node: Node, outputs: Sequence[Masked]) -> list[Tensor]:
         """A node's outputs; those of the last are what the activation makes of the logits."""
@@ -162,17 +160,19 @@ class SequenceModel(nn.Module):
         return ACTIVATIONS[self.output_activations[output]](logits)
 
 
-def readers_of_rows(spec: ModelSpec) -> dict[str, str]:
-    """By name of an embedding's node that of the only layer that sees it, a recurrent one."""
+def only_readers(spec: ModelSpec) -> dict[str, str]:
+    """By name of a node that of the only layer that sees its output, where that is a recurrent one.
+
+    Nobody else may want the output: neither the caller, nor a penalty.
+    """
     readers = {}
     for node in spec.nodes:
         reading = [one for one in spec.nodes for name in one.inputs if name == node.name]
-        is_alone = len(reading) == 1 and node.name not in spec.outputs
-        if isinstance(node.layer, EmbeddingSpec) and is_alone:
+        is_wanted = node.name in spec.outputs or node.layer.activity_regularizer is not None
+        if len(reading) == 1 and not is_wanted:
             (reader,) = reading
             kinds = Recurrent | RecurrentStack | Bidirectional
-            is_sequence = isinstance(reader.layer, kinds) and reader.inputs[0] == node.name
-            if is_sequence and node.layer.activity_regularizer is None:
+            if isinstance(reader.layer, kinds) and reader.inputs[0] == node.name:
                 readers[node.name] = reader.shares or reader.name
     return readers
 

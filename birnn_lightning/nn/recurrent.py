@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from birnn_lightning.nn.cells import State, Weights, cell_of
+from birnn_lightning.nn.cells import State, Weights
 from birnn_lightning.nn.engines import (
     ENGINES,
     Demand,
@@ -20,13 +18,13 @@ from birnn_lightning.nn.engines import (
     choose_engine,
     waits,
 )
+from birnn_lightning.nn.engines.fused import defer, run_whole
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, check_mask
-from birnn_lightning.nn.noise import dropout_factor
-from birnn_lightning.nn.recurrent_outputs import MERGES, direction_output
+from birnn_lightning.nn.recurrent_dropout import dropout_factors
+from birnn_lightning.nn.recurrent_outputs import direction_output, is_plain, merged, penalize
 from birnn_lightning.nn.recurrent_weights import add_weights, cell_variables, reset_weights
 from birnn_lightning.nn.regularizers import ActivityLosses
-from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import (
     STATES,
     Bidirectional,
@@ -34,6 +32,7 @@ from birnn_lightning.nn.specs import (
     RecurrentStack,
     Shape,
 )
+from birnn_lightning.nn.unread import Pending, Unread, values_of
 from birnn_lightning.nn.variables import Variable, within
 
 FORWARD: str = ""
@@ -70,6 +69,7 @@ class RecurrentLayer(Layer):
         self.activity_losses = ActivityLosses()
         self.states: tuple[Tensor, ...] | None = None
         self._choices: dict[tuple, EngineChoice] = {}
+        self._is_plain = tuple(is_plain(spec, masked) for masked in (False, True))
         directions = spec.directions if isinstance(spec, Bidirectional) else (spec,)
         self._directions = dict(zip((FORWARD, BACKWARD), directions, strict=False))
         self._cells = tuple(
@@ -144,13 +144,12 @@ class RecurrentLayer(Layer):
 
     def _choose(self, device: str | None, demand: Demand | None = None) -> EngineChoice:
         of = self.requested_engine, self.training, device, self._weight_hh.dtype
-        if of not in self._choices:
-            cells = [cell for _, _, cell in self.cells()]
-            choice = choose_engine(cells, *of, demand)
-            if device != "cpu":  # where the batch matters, and what torch is set to
-                return choice
-            self._choices[of] = choice
-        return self._choices[of]
+        choice = self._choices.get(of)
+        if choice is None:
+            choice = choose_engine([cell for _, _, cell in self.cells()], *of, demand)
+            if device == "cpu":  # elsewhere the batch matters, and what torch is set to
+                self._choices[of] = choice
+        return choice
 
     @property
     def _weight_hh(self) -> Tensor:
@@ -182,27 +181,43 @@ class RecurrentLayer(Layer):
         return direction.return_state or self.is_stateful
 
     @property
-    def reads_rows(self) -> bool:
-        """Whether it takes `Rows` now; a hook wants values, and so does dropout."""
-        is_plain = not (self.training or self._forward_hooks or self._forward_pre_hooks)
-        return is_plain and not self.is_stateful and self.engine().name == "fused"
+    def reads_unread(self) -> bool:  # type: ignore[override]
+        """Whether its sequence may be `Unread`; a hook wants values, and so does dropout."""
+        is_plain = not (self.training or self.has_hooks or self.is_stateful)
+        return is_plain and self.engine().name == "fused"
 
-    def forward(self, *inputs: Masked | Rows) -> Masked | tuple[Masked, ...]:
+    def unread(self, *inputs: Any) -> Pending | None:
+        """A sequence that is computed together with the next layer's."""
+        first, *given = inputs
+        if given or not self.reads_unread or not self._is_plain[first.mask is not None]:
+            return None
+        values, mask = values_of(first), first.mask
+        is_sequence = self._directions[FORWARD].return_sequences
+        return defer(self._from_zeros(values), values, mask) if is_sequence else None
+
+    def forward(self, *inputs: Masked | Unread) -> Masked | tuple[Masked, ...]:
         """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
 
         Args:
-            inputs: the sequence and its mask, or `Rows` where it `reads_rows`; then, or not at all, every initial state
-                ``(batch, hidden)``: direction by direction, cell by cell.
+            inputs: the sequence and its mask, or what is `Unread`; then, or not at all, every
+                initial state ``(batch, hidden)``: direction by direction, cell by cell.
 
         Returns:
             ``(batch, [time,] hidden)``, for ``merge_mode`` None one a direction; with
             ``return_state`` followed by every final state in the order of the initial ones.
         """
-        values: Any = inputs[0] if isinstance(inputs[0], Rows) else inputs[0].values
-        mask, given = inputs[0].mask, inputs[1:]
+        first, *given = inputs
+        values, mask = values_of(first), first.mask
         if mask is not None:
             check_mask(mask, *values.shape[:2])
-        initial = self._initial_states(values, [state.values for state in given])  # type: ignore[union-attr]
+        if (
+            not given
+            and self._is_plain[mask is not None]
+            and self._engine_of(values, mask) == "fused"
+        ):
+            output = run_whole(self._from_zeros(values), values, mask)
+            return Masked(output, mask if self._directions[FORWARD].return_sequences else None)
+        initial = self._initial_states(values, [values_of(state) for state in given])
         states = iter(initial)
         by_direction: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
         for suffix, _, cell in self.cells():
@@ -218,19 +233,12 @@ class RecurrentLayer(Layer):
             )
         ]
         if isinstance(self.spec, Bidirectional):
-            self._regularize(by_itself, [states for _, states in outcomes])
-        outputs = self._merged(by_itself, mask)
+            finals_of = [states for _, states in outcomes]
+            penalize(self.activity_losses, self.spec.directions, by_itself, finals_of)
+        outputs = merged(self.spec, by_itself, mask)
         if self._directions[FORWARD].return_state:
             outputs += tuple(Masked(state) for state in finals)
         return outputs[0] if len(outputs) == 1 else outputs
-
-    def _regularize(self, outputs: list[Tensor], states: list[list[State]]) -> None:
-        """Penalises each direction as Keras's layers inside a `Bidirectional` do."""
-        directions = self._directions.values()
-        for direction, output, finals in zip(directions, outputs, states, strict=True):
-            returned = finals if direction.return_state else []
-            flat = (part for state in returned for part in state)
-            self.activity_losses.add(direction, (output, *flat))
 
     def _initial_states(self, values: Tensor, given: list[Tensor]) -> list[Tensor]:
         """Those that are given, those that a stateful layer kept, or none, which are zeros."""
@@ -248,8 +256,7 @@ class RecurrentLayer(Layer):
         self, initial: dict[str, list[State]], values: Tensor, mask: Tensor | None
     ) -> list[tuple[Tensor, list[State]]]:
         """Each direction's sequence of outputs, and the final state of each of its cells."""
-        batch, time = values.shape[:2]
-        run = ENGINES[self.engine(batch * time, mask is not None).name]
+        run = ENGINES[self._engine_of(values, mask)]
         depth = max(len(states) for states in initial.values())
         if depth == 1:
             directions = [
@@ -266,6 +273,17 @@ class RecurrentLayer(Layer):
             finals[suffix].append(state)
         return [(sequences[suffix], finals[suffix]) for suffix in self._directions]
 
+    def _engine_of(self, values: Any, mask: Tensor | None) -> str:
+        """The name of the engine that runs a batch."""
+        batch, time = values.shape[:2]
+        return self.engine(batch * time, mask is not None).name
+
+    def _from_zeros(self, values: Any) -> list[Direction]:
+        """The directions of a layer without stacks, started from zeros."""
+        return [
+            self._direction(suffix, level, cell, (), values) for suffix, level, cell in self.cells()
+        ]
+
     def _direction(
         self, suffix: str, level: int, cell: Recurrent, state: State, inputs: Tensor
     ) -> Direction:
@@ -273,41 +291,8 @@ class RecurrentLayer(Layer):
         dropout = DropoutFactors()
         if self.training and (cell.dropout or cell.recurrent_dropout):
             key = f"{DIRECTION_NAMES[suffix]}.{level}"
-            dropout = self._dropout(cell, key, inputs)
+            dropout = dropout_factors(self.noise, key, cell, inputs)
         direction = self._directions[suffix]
         wants_sequence = direction.return_sequences or level + 1 < len(direction.cells)
         weights, wants_memory = self.weights(suffix, level), self._wants_memory(direction)
         return Direction(cell, weights, state, dropout, wants_sequence, wants_memory)
-
-    def _dropout(self, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
-        """The factors of one cell; each gate has its own when the state is dropped too."""
-        batch, _, features = inputs.shape
-        gates = cell_of(cell).gates if cell.recurrent_dropout else "*"
-
-        def factor(of: str, rate: float, size: int) -> Tensor | None:
-            if not rate:
-                return None
-            shape = (batch, size)
-            return torch.stack(
-                [
-                    dropout_factor(self.noise, f"{key}.{of}.{gate}", shape, rate, inputs)
-                    for gate in gates
-                ],
-                dim=1,
-            )
-
-        return DropoutFactors(
-            factor("inputs", cell.dropout, features),
-            factor("recurrent", cell.recurrent_dropout, cell.hidden_size),
-        )
-
-    def _merged(self, outputs: list[Tensor], mask: Tensor | None) -> tuple[Masked, ...]:
-        """The directions' outputs as one, or as they are, in the order of the first direction."""
-        if isinstance(self.spec, Bidirectional) and self.spec.merge_mode is not None:
-            outputs = [MERGES[self.spec.merge_mode](*outputs)]
-        first = self._directions[FORWARD]
-        if not first.return_sequences:
-            return tuple(Masked(output) for output in outputs)
-        if first.go_backwards:
-            outputs = [output.flip(1) for output in outputs]
-        return tuple(Masked(output, mask) for output in outputs)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.engines import ENGINES
-from birnn_lightning.nn.engines.fused import function
+from birnn_lightning.nn.engines.fused import passes
 from birnn_lightning.nn.engines.fused.calls import MAX_CHUNK_ROWS
 from birnn_lightning.nn.specs import STATES
 from tests.nn.samples import INPUT, uniform
@@ -70,7 +70,7 @@ def test_input_products_of_several_steps_are_made_at_once(
 @pytest.mark.parametrize("fields", CELLS)
 def test_threads_share_the_rows(fields: dict, threads: int) -> None:
     layers, inputs, mask = large_batch(fields, 13, 7)
-    with mock.patch.object(function, "thread_count", return_value=threads):
+    with mock.patch.object(passes, "thread_count", return_value=threads):
         assert_equals_scan(layers, inputs, mask)
         first, second = (results("fused", layers, inputs, mask) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
@@ -83,7 +83,7 @@ def test_how_the_rows_are_shared_changes_nothing(fields: dict, threads: int) -> 
     layers, inputs, mask = wide_batch(fields, WIDE, rows=9)
     outputs = []
     for count in (1, threads):
-        with mock.patch.object(function, "thread_count", return_value=count):
+        with mock.patch.object(passes, "thread_count", return_value=count):
             outputs.append(ENGINES["fused"](layers, inputs, mask))
     for one, other in zip(*outputs, strict=True):
         assert torch.equal(one.sequence, other.sequence)

@@ -13,9 +13,7 @@ def with_states(engine: Engine) -> Engine:
     """An engine that is given zeros where a direction has no initial state."""
 
     @wraps(engine)
-    def run(
-        directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None
-    ) -> list[Outcome]:
+    def run(directions: Sequence[Direction], inputs: Tensor, mask: Tensor | None) -> list[Outcome]:
         if not all(one.state for one in directions):
             zeros = iter(zero_states([one.spec for one in directions], inputs))
             states = [tuple(next(zeros) for _ in STATES[one.spec.cell]) for one in directions]

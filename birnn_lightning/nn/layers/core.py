@@ -12,8 +12,8 @@ from birnn_lightning.nn.engines.fused.embedding import can_read, embedding, refe
 from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, merge_masks
-from birnn_lightning.nn.rows import Rows, check_tokens
 from birnn_lightning.nn.specs.core import known_size
+from birnn_lightning.nn.unread import Rows, check_tokens
 from birnn_lightning.nn.variables import Variable, variable
 
 
@@ -81,13 +81,10 @@ class Embedding(Layer):
             check_tokens(tokens, len(self.weight))
             raise
 
-    def rows(self, *inputs: Masked) -> Rows | None:
-        """As `forward`, for a layer that reads rows where they lie; None where that cannot be.
-
-        Gradients want the copy, and so does a hook.
-        """
+    def unread(self, *inputs: Masked) -> Rows | None:
+        """The rows where they lie; gradients want the copy, and so does a hook."""
         ((tokens, _),) = inputs
-        is_plain = type(self) is Embedding and not (self._forward_hooks or self._forward_pre_hooks)
+        is_plain = type(self) is Embedding and not self.has_hooks
         if torch.is_grad_enabled() or not is_plain or not can_read(tokens, self.weight):
             return None
         tokens, mask = self._valid(*inputs)

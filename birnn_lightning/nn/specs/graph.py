@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 from torch.nn import ModuleDict
@@ -93,7 +94,7 @@ class ModelSpec:
                     f"the model has no output {output!r} to give. There are: {', '.join(shapes)}."
                 )
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Node, ...]:
         """The nodes where data enters, in order."""
         return tuple(node for node in self.nodes if isinstance(node.layer, Input))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn import recurrent
+from birnn_lightning.nn import recurrent, recurrent_dropout
 from birnn_lightning.nn.cells import State, Weights
 from birnn_lightning.nn.engines import Direction, DropoutFactors, scan
 from birnn_lightning.nn.recurrent import RecurrentLayer
@@ -16,9 +16,9 @@ from parity.suite.choices import Choice
 from parity.suite.layer_cases import LayerCase
 from parity.suite.mutants.mutant import Mutant, Patch, attribute, entry
 
-DROPOUT = RecurrentLayer._dropout
+DROPOUT = recurrent.dropout_factors
 DIRECTION = RecurrentLayer._direction
-FACTOR = recurrent.dropout_factor
+FACTOR = recurrent_dropout.dropout_factor
 PROJECT = scan.project
 BOTH = ("forward and backward directions",)
 
@@ -31,10 +31,10 @@ def dropping(cell: str, dropout: str) -> LayerCase:
 def factors(change: Callable[[DropoutFactors], DropoutFactors]) -> Patch:
     """What a cell drops, from what it should."""
 
-    def wrong(layer: Any, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
-        return change(DROPOUT(layer, cell, key, inputs))
+    def wrong(source: Any, key: str, cell: Recurrent, inputs: Tensor) -> DropoutFactors:
+        return change(DROPOUT(source, key, cell, inputs))
 
-    return attribute(RecurrentLayer, "_dropout", wrong)
+    return attribute(recurrent, "dropout_factors", wrong)
 
 
 def one_for_all_gates(right: DropoutFactors) -> DropoutFactors:
@@ -47,16 +47,16 @@ def in_the_other_order(right: DropoutFactors) -> DropoutFactors:
     return DropoutFactors(*(None if f is None else f.flip(1) for f in right))
 
 
-def one_for_each_gate(layer: Any, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
+def one_for_each_gate(source: Any, key: str, cell: Recurrent, inputs: Tensor) -> DropoutFactors:
     """Each gate drops other inputs, as it does beside recurrent dropout."""
-    found = DROPOUT(layer, replace(cell, recurrent_dropout=0.25), key, inputs)
+    found = DROPOUT(source, key, replace(cell, recurrent_dropout=0.25), inputs)
     return DropoutFactors(found.inputs, None)
 
 
-def rates_swapped(layer: Any, cell: Recurrent, key: str, inputs: Tensor) -> DropoutFactors:
+def rates_swapped(source: Any, key: str, cell: Recurrent, inputs: Tensor) -> DropoutFactors:
     """The state's rate for the inputs, and the other way."""
     rates = {"dropout": cell.recurrent_dropout, "recurrent_dropout": cell.dropout}
-    return DROPOUT(layer, replace(cell, **rates), key, inputs)
+    return DROPOUT(source, key, replace(cell, **rates), inputs)
 
 
 def fresh_each_step(inputs: Tensor, weights: Weights, factor: Tensor | None) -> Tensor:
@@ -110,7 +110,7 @@ MUTANTS = (
         name="a dropout mask for each gate",
         change="without recurrent dropout each gate drops other inputs",
         case=dropping("lstm", "dropout"),
-        patch=attribute(RecurrentLayer, "_dropout", one_for_each_gate),
+        patch=attribute(recurrent, "dropout_factors", one_for_each_gate),
         says=BOTH,
     ),
     Mutant(
@@ -131,7 +131,7 @@ MUTANTS = (
         name="dropout rates swapped",
         change="inputs are dropped at the state's rate, the state at the inputs'",
         case=dropping("rnn", "both dropouts"),
-        patch=attribute(RecurrentLayer, "_dropout", rates_swapped),
+        patch=attribute(recurrent, "dropout_factors", rates_swapped),
         says=BOTH,
     ),
     Mutant(
@@ -144,14 +144,14 @@ MUTANTS = (
         name="dropout without scaling",
         change="what is kept is not divided by 1 - rate",
         case=dropping("rnn", "dropout"),
-        patch=attribute(recurrent, "dropout_factor", unscaled),
+        patch=attribute(recurrent_dropout, "dropout_factor", unscaled),
         says=BOTH,
     ),
     Mutant(
         name="rate of what is kept",
         change="the rate says how much is kept, as in TensorFlow 1",
         case=dropping("lstm", "recurrent dropout"),
-        patch=attribute(recurrent, "dropout_factor", inverted),
+        patch=attribute(recurrent_dropout, "dropout_factor", inverted),
         says=BOTH,
     ),
     Mutant(

@@ -9,13 +9,14 @@ from torch import Tensor
 from birnn_lightning.nn import recurrent
 from birnn_lightning.nn.engines import Outcome
 from birnn_lightning.nn.masks import Masked
+from birnn_lightning.nn.recurrent_outputs import MERGES
 from birnn_lightning.nn.specs import Recurrent, RecurrentStack
 from parity.suite.choices import Choice
 from parity.suite.layer_cases import LayerCase
 from parity.suite.mutants.mutant import Mutant, Patch, attribute, entry
 from parity.suite.mutants.padding import outputs
 
-MERGED = recurrent.RecurrentLayer._merged
+MERGED = recurrent.merged
 
 
 def arranged(cell: str, arrangement: str) -> LayerCase:
@@ -25,16 +26,16 @@ def arranged(cell: str, arrangement: str) -> LayerCase:
 
 def merge(mode: str, wrong: Callable[[Tensor, Tensor], Tensor]) -> Patch:
     """Another way to merge."""
-    return entry(recurrent.MERGES, mode, wrong)
+    return entry(MERGES, mode, wrong)
 
 
 def merged(change: Callable[[tuple[Masked, ...]], tuple[Masked, ...]]) -> Patch:
     """A layer's outputs, from what they should be."""
 
-    def wrong(layer: Any, found: list[Tensor], mask: Tensor | None) -> tuple[Masked, ...]:
-        return change(MERGED(layer, found, mask))
+    def wrong(spec: Any, found: list[Tensor], mask: Tensor | None) -> tuple[Masked, ...]:
+        return change(MERGED(spec, found, mask))
 
-    return attribute(recurrent.RecurrentLayer, "_merged", wrong)
+    return attribute(recurrent, "merged", wrong)
 
 
 def unflipped(

@@ -101,13 +101,13 @@ def test_a_draw_an_element_is_noticed_where_steps_share_it():
 
 def test_our_layers_with_another_rate_are_noticed(monkeypatch):
     """The test sees through the transparent cells: half of the rate, everywhere."""
-    from birnn_lightning.nn import recurrent
+    from birnn_lightning.nn import recurrent_dropout
     from birnn_lightning.nn.noise import dropout_factor
 
     def half(source, key, shape, rate, like):
         return dropout_factor(source, key, shape, rate / 2, like)
 
-    monkeypatch.setattr(recurrent, "dropout_factor", half)
+    monkeypatch.setattr(recurrent_dropout, "dropout_factor", half)
     cells = [case for case in CASES if "gate" in case.name]
     assert len(cells) == 16
     for case in cells:

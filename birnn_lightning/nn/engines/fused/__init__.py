@@ -11,20 +11,19 @@ import torch
 from torch import Tensor
 
 from birnn_lightning.nn.engines.autocast import without_autocast
-from birnn_lightning.nn.engines.fused.calls import ACTIVATIONS, multiplies_bfloat16, padded_size
-from birnn_lightning.nn.engines.fused.function import (
-    Operands,
-    Outputs,
-    Recurrence,
-    Run,
-    run_forward,
+from birnn_lightning.nn.engines.fused.calls import (
+    ACTIVATIONS,
+    PRECISIONS,
+    multiplies_bfloat16,
+    padded_size,
 )
+from birnn_lightning.nn.engines.fused.function import Recurrence
 from birnn_lightning.nn.engines.fused.layout import project
+from birnn_lightning.nn.engines.fused.passes import Operands, Outputs, Run, compute, prepare
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
-from birnn_lightning.nn.rows import Rows
 from birnn_lightning.nn.specs import STATES, Recurrent
-
+from birnn_lightning.nn.unread import Pending, Rows, Unread
 
 NO_STEPS = torch.empty(0, 0, 0)
 """What stands for a sequence that nobody wants."""
@@ -39,19 +38,62 @@ def obstacle(spec: Recurrent, training: bool) -> str | None:
 
 
 def run(
-    directions: Sequence[Direction], inputs: Tensor | Rows, mask: Tensor | None
+    directions: Sequence[Direction], inputs: Tensor | Unread, mask: Tensor | None
 ) -> list[Outcome]:
     """Runs all directions in one call; see `Engine` for the shapes.
 
-    Inputs that are rows of a table are not dropped, and need no gradient. Computes in float64 where the inputs are, otherwise in float32; see `rounds_factors`.
+    Computes in float64 where the inputs are, otherwise in float32; see `rounds_factors`. What is
+    unread is for evaluation alone: it is not dropped, and has no gradient.
     """
-    dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+    outputs = _run(directions, inputs, mask)
+    sizes = [direction.spec.hidden_size for direction in directions]
+    sequences, *states = [
+        None if one is None else one.split_with_sizes(sizes, dim=-1) for one in outputs
+    ]
+    return [
+        Outcome(
+            NO_STEPS if sequences is None else sequences[index],
+            tuple(
+                one[index] for one in states[: len(STATES[direction.spec.cell])] if one is not None
+            ),
+        )
+        for index, direction in enumerate(directions)
+    ]
+
+
+def run_whole(
+    directions: Sequence[Direction], inputs: Tensor | Unread, mask: Tensor | None
+) -> Tensor:
+    """As `run`, the outputs of all directions side by side.
+
+    Returns:
+        ``(batch, time, hidden of all)`` where their sequences are wanted, and zero at masked steps;
+        ``(batch, hidden of all)`` otherwise.
+    """
+    sequence, final_h, _ = _run(directions, inputs, mask)
+    output = final_h if sequence is None else sequence
+    assert output is not None
+    return output
+
+
+def defer(
+    directions: Sequence[Direction], inputs: Tensor | Unread, mask: Tensor | None
+) -> Pending | None:
+    """The sequences of all directions side by side, yet to be computed: by the call of its reader.
+
+    For evaluation, of inputs that are in the precision that the kernel computes in, else None.
+    """
+    if inputs.dtype not in PRECISIONS:
+        return None
     bfloat16 = rounds_factors(directions, inputs)
-    with without_autocast("cpu"):
-        return _run(directions, inputs, mask, dtype, bfloat16)
+    call, operands = _prepared(directions, inputs, mask, bfloat16)
+    before = inputs.passes if isinstance(inputs, Pending) else ()
+    last = prepare(call, operands, keep=False)
+    assert last.outputs.sequence is not None
+    return Pending(last.outputs.sequence, mask, (*before, last))
 
 
-def rounds_factors(directions: Sequence[Direction], inputs: Tensor | Rows) -> bool:
+def rounds_factors(directions: Sequence[Direction], inputs: Tensor | Unread) -> bool:
     """Whether the factors of products are rounded to bfloat16.
 
     Where the inputs are of that type, or autocast says so, on a processor that multiplies such
@@ -64,26 +106,42 @@ def rounds_factors(directions: Sequence[Direction], inputs: Tensor | Rows) -> bo
     return all(direction.dropout.state is None for direction in directions)
 
 
-def _run(
+def _run(directions: Sequence[Direction], inputs: Tensor | Unread, mask: Tensor | None) -> Outputs:
+    """The outputs, in the type of the inputs."""
+    bfloat16 = rounds_factors(directions, inputs)
+    with without_autocast("cpu"):
+        call, operands = _prepared(directions, inputs, mask, bfloat16)
+        tensors = [tensor for one in operands for tensor in one]
+        trained = (one is not None and one.requires_grad for one in tensors)
+        if torch.is_grad_enabled() and any(trained):
+            outputs = Outputs(*Recurrence.apply(call, *tensors))
+        else:
+            before = inputs.passes if isinstance(inputs, Pending) else ()
+            outputs = compute([*before, prepare(call, operands, keep=False)])
+        if call.dtype == inputs.dtype:
+            return outputs
+        return Outputs(*[None if one is None else one.to(inputs.dtype) for one in outputs])
+
+
+def _prepared(
     directions: Sequence[Direction],
-    inputs: Tensor | Rows,
+    inputs: Tensor | Unread,
     mask: Tensor | None,
-    dtype: torch.dtype,
     bfloat16: bool,
-) -> list[Outcome]:
+) -> tuple[Run, list[Operands]]:
+    """What the kernel shall do, and each direction's tensors."""
+    dtype = torch.float64 if inputs.dtype == torch.float64 else torch.float32
     batch, time, _ = inputs.shape
-    steps = steps_of(batch, time, mask)
-    values, tokens = inputs[:2] if isinstance(inputs, Rows) else (_ready(inputs, dtype), None)
+    tokens = None
+    if isinstance(inputs, Pending):
+        values, steps = inputs.values, inputs.passes[-1].run.steps
+    else:
+        steps = steps_of(batch, time, mask)
+        values, tokens = inputs[:2] if isinstance(inputs, Rows) else (_ready(inputs, dtype), None)
     assert values is not None
     specs = [direction.spec for direction in directions]
     call = Run(specs, steps, wanted_outputs(directions), dtype, tokens, bfloat16)
-    operands = [_operands(direction, values, steps) for direction in directions]
-    tensors = [tensor for one in operands for tensor in one]
-    if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
-        outputs = Outputs(*Recurrence.apply(call, *tensors))
-    else:
-        outputs = run_forward(call, operands, keep=False)
-    return _outcomes(outputs, specs, inputs.dtype)
+    return call, [_operands(direction, values, steps) for direction in directions]
 
 
 def wanted_outputs(directions: Sequence[Direction]) -> tuple[bool, bool, bool]:
@@ -92,27 +150,6 @@ def wanted_outputs(directions: Sequence[Direction]) -> tuple[bool, bool, bool]:
     memory = any(direction.wants_memory for direction in directions)
     has_memory = any(direction.spec.cell == "lstm" for direction in directions)
     return any(sequences), memory or not all(sequences), memory and has_memory
-
-
-def _outcomes(
-    outputs: Outputs, specs: Sequence[Recurrent], dtype: torch.dtype
-) -> list[Outcome]:
-    """Each direction's part of the outputs, in a type."""
-    sizes = [spec.hidden_size for spec in specs]
-
-    def parts(whole: Tensor | None) -> Sequence[Tensor] | None:
-        if whole is None:
-            return None
-        return (whole if whole.dtype == dtype else whole.to(dtype)).split_with_sizes(sizes, dim=-1)
-
-    sequences, *states = map(parts, outputs)
-    return [
-        Outcome(
-            NO_STEPS if sequences is None else sequences[index],
-            tuple(one[index] for one in states[: len(STATES[spec.cell])] if one is not None),
-        )
-        for index, spec in enumerate(specs)
-    ]
 
 
 def _ready(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Sequence
 from ctypes import c_int64, c_void_p
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,6 +76,16 @@ class Forward(ctypes.Structure):
     )
 
 
+class Layer(ctypes.Structure):
+    """``Layer``: the directions that run at once."""
+
+    _fields_ = (
+        ("directions", ctypes.POINTER(Forward)),
+        ("count", c_int64),
+        ("chunks", c_int64),
+    )
+
+
 class Backward(ctypes.Structure):
     """``Backward``: the gradients of one direction."""
 
@@ -118,16 +129,16 @@ def find_tokens(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     batch, time = mask.shape
     mask = mask if mask.is_contiguous() else mask.contiguous()
     room = torch.empty(2 * batch + 1 + mask.numel(), dtype=torch.int64)
-    offsets = room.data_ptr()
-    order = offsets + (batch + 1) * room.itemsize
-    places = order + batch * room.itemsize
-    pointers = (c_void_p(one) for one in (offsets, order, places))
+    starts = (0, batch + 1, 2 * batch + 1)
+    pointers = (c_void_p(room.data_ptr() + start * room.itemsize) for start in starts)
     function = load_library().birnn_tokens
     function.restype = c_int64
     tokens = function(c_void_p(mask.data_ptr()), c_int64(batch), c_int64(time), *pointers)
     if tokens < 0:
         raise MemoryError("no memory to sort the rows of a batch by length.")
-    return room.split_with_sizes([batch + 1, batch, tokens, mask.numel() - tokens])[:3]
+    sizes = [batch + 1, batch, tokens, mask.numel() - tokens]
+    offsets, order, places, _ = room.split_with_sizes(sizes)
+    return offsets, order, places
 
 
 def multiplies_bfloat16() -> bool:
@@ -146,23 +157,29 @@ def pointer(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def call(
-    name: str,
-    batch: Batch,
-    directions: Sequence[Forward] | Sequence[Backward],
-    dtype: torch.dtype,
-    chunks: int,
-    threads: int,
-) -> None:
-    """Calls ``birnn_forward`` or ``birnn_backward``.
+def call_forward(batch: Batch, layers: Sequence[Layer], dtype: torch.dtype, threads: int) -> None:
+    """Calls ``birnn_forward``.
 
     Raises:
         MemoryError: no memory for the packed weights.
     """
+    array = (Layer * len(layers))(*layers)
+    _call("birnn_forward", dtype, ctypes.byref(batch), array, len(array), threads)
+
+
+def call_backward(
+    batch: Batch, directions: Sequence[Backward], dtype: torch.dtype, chunks: int, threads: int
+) -> None:
+    """Calls ``birnn_backward``.
+
+    Raises:
+        MemoryError: no memory for the packed weights.
+    """
+    array = (Backward * len(directions))(*directions)
+    _call("birnn_backward", dtype, ctypes.byref(batch), array, len(array), chunks, threads)
+
+
+def _call(name: str, dtype: torch.dtype, batch: Any, array: Any, *numbers: int) -> None:
     function = getattr(load_library(), f"{name}_{PRECISIONS[dtype]}")
-    array = (type(directions[0]) * len(directions))(*directions)
-    status = function(
-        ctypes.byref(batch), array, c_int64(len(array)), c_int64(chunks), c_int64(threads)
-    )
-    if status:
+    if function(batch, array, *map(c_int64, numbers)):
         raise MemoryError("no memory for the packed weights of a recurrent layer.")

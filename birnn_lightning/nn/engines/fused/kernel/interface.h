@@ -36,6 +36,12 @@ typedef struct {
     void *previous;         /* (tokens, padded): the state before each token, or NULL */
 } Forward;
 
+/* What runs at once: both directions of a layer, or one. Its rows are shared by `chunks` tasks a direction. */
+typedef struct {
+    const Forward *directions;
+    int64_t count, chunks;
+} Layer;
+
 /* The gradients of one direction; `of` is what ran forward. What is NULL is not wanted. Weights' gradients
    are transposed, with the gate blocks of the kernel, and stand apart by chunk: they are yet to be summed. */
 typedef struct {

@@ -8,9 +8,10 @@ static int64_t NAME(share_rows)(const Batch *batch, int64_t chunks)
     return (batch->rows + chunks - 1) / chunks;
 }
 
-int NAME(birnn_forward)(const Batch *batch, const Forward *directions, int64_t count, int64_t chunks,
-                        int64_t threads)
+static int NAME(forward_layer)(const Batch *batch, const Layer *layer, int64_t threads)
 {
+    const Forward *directions = layer->directions;
+    const int64_t count = layer->count, chunks = layer->chunks;
     NAME(Packed) packed[2];
     int64_t weights = 0, panels = 0, workspace = 0;
     for (int64_t d = 0; d < count; d++) {
@@ -56,6 +57,14 @@ int NAME(birnn_forward)(const Batch *batch, const Forward *directions, int64_t c
         restore_float_mode(mode);
     }
     free(memory);
+    return 0;
+}
+
+/* Layers one after another, each of which may read what the ones before it write. */
+int NAME(birnn_forward)(const Batch *batch, const Layer *layers, int64_t count, int64_t threads)
+{
+    for (int64_t index = 0; index < count; index++)
+        if (NAME(forward_layer)(batch, &layers[index], threads)) return -1;
     return 0;
 }
 

@@ -1,9 +1,11 @@
-"""What an embedding puts out, for a layer that reads its rows where they lie."""
+"""What a layer puts out for a reader that has it made: not copied together, or not yet computed."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+
+from birnn_lightning.nn.masks import Masked
 
 
 class Rows(NamedTuple):
@@ -30,10 +32,37 @@ class Rows(NamedTuple):
         """That of the table."""
         return self.table.dtype
 
+
+class Pending(NamedTuple):
+    """A recurrent layer's sequence that is not computed yet.
+
+    Attributes:
+        values: ``(batch, time, feature)``: where it will stand.
+        mask: ``(batch, time)`` bool, True where valid; None when every step is valid.
+        passes: what computes it, in order: those of the engine ``fused``.
+    """
+
+    values: Tensor
+    mask: Tensor | None
+    passes: tuple[Any, ...]
+
     @property
-    def device(self) -> torch.device:
-        """That of the table."""
-        return self.table.device
+    def shape(self) -> torch.Size:
+        """``(batch, time, feature)``."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the values."""
+        return self.values.dtype
+
+
+Unread: TypeAlias = Rows | Pending
+
+
+def values_of(entering: Masked | Unread) -> Any:
+    """What enters a layer beside its mask."""
+    return entering.values if isinstance(entering, Masked) else entering
 
 
 def check_tokens(tokens: Tensor, vocab_size: int) -> None:
