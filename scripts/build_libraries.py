@@ -1,6 +1,6 @@
 """Puts compiled kernels into a wheel, for users who have no compiler.
 
-Hatchling runs this for every wheel. ``BIRNN_COMPILE=1`` compiles a library for each instruction set
+Hatchling runs this for every wheel. ``BIRNN_COMPILE=1`` compiles libraries for each instruction set
 of this kind of machine, and tags the wheel for its platform; without it the wheel holds the sources
 alone and serves every platform.
 """
@@ -48,9 +48,9 @@ class CustomBuildHook(BuildHookInterface):
         intel = platform.machine().lower() in ("x86_64", "amd64")
         self._folder = tempfile.TemporaryDirectory()
         for target in compilation.INSTRUCTION_SETS.values():
-            if intel or target.name == "portable":
-                library = Path(self._folder.name) / compilation.library_name(target)
-                compilation.compile_library(compiler, target, library)
+            for precision in compilation.PRECISIONS if intel or target.name == "portable" else ():
+                library = Path(self._folder.name) / compilation.library_name(target, precision)
+                compilation.compile_library(compiler, target, precision, library)
                 place = FUSED / compilation.SHIPPED.name / library.name
                 build_data["force_include"][str(library)] = place.as_posix()
         build_data["pure_python"] = False

@@ -14,7 +14,9 @@ from tests.nn.test_fused import needs_a_compiler
 ROOT = Path(__file__).parents[1]
 LOAD = """
 from birnn_lightning.nn.engines.fused import compilation
-print(compilation.load_library()._name, compilation.find_compiler())
+for precision in compilation.PRECISIONS:
+    path = compilation.load_library(precision)._name
+print(path, compilation.find_compiler())
 """
 
 

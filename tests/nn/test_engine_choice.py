@@ -56,12 +56,12 @@ NO_COMPILER = "there is no compiled kernel (there is no C compiler)"
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "obstacle", lambda: None)
+    monkeypatch.setattr(compilation, "obstacle", lambda precision: None)
 
 
 @pytest.fixture
 def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "obstacle", lambda: "there is no C compiler")
+    monkeypatch.setattr(compilation, "obstacle", lambda precision: "there is no C compiler")
 
 
 @pytest.mark.usefixtures("kernel")

@@ -13,7 +13,7 @@ from tests.nn.test_fused import CELLS, MIXED, SMALL, WHOLE, dropping, spec
 from tests.nn.test_fused_batches import WIDE, large_batch, wide_batch
 
 pytestmark = pytest.mark.skipif(
-    compilation.obstacle() is not None or not fused.multiplies_bfloat16(),
+    compilation.obstacle("float32") is not None or not fused.multiplies_bfloat16(),
     reason="this processor, or its kernel, has no products of bfloat16 numbers",
 )
 ROUNDING = 2.0**-9

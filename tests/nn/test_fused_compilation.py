@@ -54,7 +54,7 @@ def calls(log: Path) -> list[str]:
 
 def test_it_is_compiled_once(log: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_compiler(log, monkeypatch)
-    first, second = library_path(), library_path()
+    first, second = library_path("float32"), library_path("float32")
     assert first == second
     assert first.parent == cache
     assert first.read_text() == "library\n"
@@ -62,17 +62,26 @@ def test_it_is_compiled_once(log: Path, cache: Path, monkeypatch: pytest.MonkeyP
     assert [path.name for path in cache.iterdir()] == [first.name], "something was left behind"
 
 
+def test_each_precision_is_compiled_when_it_is_wanted(
+    log: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_compiler(log, monkeypatch)
+    assert library_path("float32") != library_path("float64")
+    assert ["-DPRECISION=64" in call for call in calls(log)] == [False, True]
+    assert ["-DPRECISION=32" in call for call in calls(log)] == [True, False]
+
+
 def test_other_sources_are_another_library(
     log: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake_compiler(log, monkeypatch)
-    first = library_path()
+    first = library_path("float32")
     changed = tmp_path / "kernel"
     changed.mkdir()
     for source in compilation.SOURCES.iterdir():
         (changed / source.name).write_bytes(source.read_bytes() + b"\n")
     monkeypatch.setattr(compilation, "SOURCES", changed)
-    assert library_path() != first
+    assert library_path("float32") != first
     assert len(calls(log)) == 2
 
 
@@ -81,14 +90,14 @@ def test_several_processes_at_once_share_a_whole_library(
 ) -> None:
     fake_compiler(log, monkeypatch, first="sleep 0.3")
     with ThreadPoolExecutor(3) as pool:
-        paths = list(pool.map(lambda _: library_path(), range(3)))
+        paths = list(pool.map(lambda _: library_path("float32"), range(3)))
     assert len(set(paths)) == 1
     assert paths[0].read_text() == "library\n"
 
 
 def test_a_compiler_without_openmp(log: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_compiler(log, monkeypatch, first='case "$*" in *-fopenmp*) exit 1;; esac')
-    assert library_path().exists()
+    assert library_path("float32").exists()
     assert ["-fopenmp" in call for call in calls(log)] == [True, False]
 
 
@@ -96,7 +105,7 @@ def test_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(cache))
     with pytest.raises(KernelUnavailable, match=r"^there is no C compiler$"):
-        library_path()
+        library_path("float32")
 
 
 def test_a_failing_compiler_leaves_nothing(
@@ -104,7 +113,7 @@ def test_a_failing_compiler_leaves_nothing(
 ) -> None:
     fake_compiler(log, monkeypatch, first="echo 'kernel.c:1: error: no space left' >&2; exit 1")
     with pytest.raises(KernelUnavailable, match=r"fake-cc failed: kernel.c:1: error: no space"):
-        library_path()
+        library_path("float32")
     assert not list(cache.iterdir())
 
 
@@ -114,7 +123,7 @@ def test_a_cache_that_cannot_be_written(
     fake_compiler(log, monkeypatch)
     cache.parent.mkdir()
     cache.write_text("a file where the folder should be")
-    path = library_path()
+    path = library_path("float32")
     assert path.read_text() == "library\n"
     assert cache.is_file()
 
@@ -127,7 +136,9 @@ def test_the_reason_is_said_once(
         cached.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
-            assert [compilation.obstacle() for _ in range(2)] == ["there is no C compiler"] * 2
+            assert [compilation.obstacle("float32") for _ in range(2)] == [
+                "there is no C compiler"
+            ] * 2
         assert [record.getMessage() for record in caplog.records] == [
             "No compiled recurrent kernel, slower engines are used: there is no C compiler."
         ]
@@ -143,7 +154,7 @@ def test_a_library_that_is_none_is_a_reason(
     compilation.load_library.cache_clear()
     try:
         with pytest.raises(KernelUnavailable, match="recurrence-"):
-            compilation.load_library()
+            compilation.load_library("float32")
     finally:
         compilation.load_library.cache_clear()
 
@@ -188,7 +199,7 @@ def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
     flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
     target = INSTRUCTION_SETS[name]
     try:
-        compile_library(compiler, target._replace(flags=(*target.flags, *flags)), library)
+        compile_library(compiler, target._replace(flags=(*target.flags, *flags)), None, library)
     except KernelUnavailable as error:
         pytest.skip(f"the compiler has no sanitizers: {error}")
     runtime = subprocess.run(

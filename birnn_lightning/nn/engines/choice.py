@@ -76,13 +76,25 @@ def _nothing(*_: object) -> None:
 def _fused_on(device: str) -> str | None:
     if device != "cpu":
         return f"the compiled kernel is for the CPU; the layer is on {device!r}"
-    reason = compilation.obstacle()
+    return _lacks_kernel("float32")
+
+
+def _fused_in(spec: Recurrent, dtype: torch.dtype) -> str | None:
+    return _lacks_kernel("float64") if dtype == torch.float64 else None
+
+
+def _lacks_kernel(precision: compilation.Precision) -> str | None:
+    reason = compilation.obstacle(precision)
     return reason and f"there is no compiled kernel ({reason})"
 
 
 _OFFERS: dict[str, Offer] = {
     "fused": Offer(
-        fused.run, fused.obstacle, _fused_on, "a compiled kernel runs both directions at once"
+        fused.run,
+        fused.obstacle,
+        _fused_on,
+        "a compiled kernel runs both directions at once",
+        of_dtype=_fused_in,
     ),
     "native": Offer(
         with_states(native.run),

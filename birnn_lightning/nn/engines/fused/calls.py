@@ -1,14 +1,18 @@
 """Tensors to the structures of ``kernel/interface.h``, and calls of the kernel."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from birnn_lightning.nn.engines.fused.compilation import instruction_set, load_library
+from birnn_lightning.nn.engines.fused.compilation import (
+    Precision,
+    instruction_set,
+    load_library,
+)
 from birnn_lightning.nn.specs import Recurrent
 
 ACTIVATIONS: tuple[str, ...] = (
@@ -28,7 +32,7 @@ ACTIVATIONS: tuple[str, ...] = (
     "silu",
 )
 """In the order of the kernel's numbers."""
-PRECISIONS = {torch.float32: "float32", torch.float64: "float64"}
+PRECISIONS: dict[torch.dtype, Precision] = {torch.float32: "float32", torch.float64: "float64"}
 CELLS = ("rnn", "lstm", "gru", "gru reset before")
 MAX_CHUNK_ROWS = 64
 """As ``MAX_TASK_ROWS`` of the kernel."""
@@ -104,6 +108,12 @@ class Backward(ctypes.Structure):
     )
 
 
+def function_of(name: str, dtype: torch.dtype) -> Callable[..., int]:
+    """A function of the kernel for numbers of a type."""
+    precision = PRECISIONS[dtype]
+    return getattr(load_library(precision), f"{name}_{precision}")
+
+
 def cell_number(spec: Recurrent) -> int:
     """The kernel's number of a spec's cell."""
     before = spec.cell == "gru" and not spec.reset_after
@@ -112,12 +122,12 @@ def cell_number(spec: Recurrent) -> int:
 
 def gate_blocks(spec: Recurrent) -> int:
     """Blocks of the gradient of a token."""
-    return load_library().birnn_gate_blocks(cell_number(spec))
+    return load_library("float32").birnn_gate_blocks(cell_number(spec))
 
 
 def saved_values(spec: Recurrent) -> int:
     """Values that are kept of a unit at a token."""
-    return load_library().birnn_saved_values(cell_number(spec))
+    return load_library("float32").birnn_saved_values(cell_number(spec))
 
 
 def find_tokens(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -131,7 +141,7 @@ def find_tokens(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     room = torch.empty(2 * batch + 1 + mask.numel(), dtype=torch.int64)
     starts = (0, batch + 1, 2 * batch + 1)
     pointers = (c_void_p(room.data_ptr() + start * room.itemsize) for start in starts)
-    function = load_library().birnn_tokens
+    function = load_library("float32").birnn_tokens
     function.restype = c_int64
     tokens = function(c_void_p(mask.data_ptr()), c_int64(batch), c_int64(time), *pointers)
     if tokens < 0:
@@ -143,7 +153,7 @@ def find_tokens(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def multiplies_bfloat16() -> bool:
     """Whether this processor and the library have products of bfloat16 numbers."""
-    return bool(load_library().birnn_multiplies_bfloat16())
+    return bool(load_library("float32").birnn_multiplies_bfloat16())
 
 
 def padded_size(hidden_size: int, dtype: torch.dtype) -> int:
@@ -180,6 +190,6 @@ def call_backward(
 
 
 def _call(name: str, dtype: torch.dtype, batch: Any, array: Any, *numbers: int) -> None:
-    function = getattr(load_library(), f"{name}_{PRECISIONS[dtype]}")
+    function = function_of(name, dtype)
     if function(batch, array, *map(c_int64, numbers)):
         raise MemoryError("no memory for the packed weights of a recurrent layer.")

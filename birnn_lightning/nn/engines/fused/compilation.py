@@ -1,8 +1,9 @@
 """The compiled kernel of this machine: brought by the wheel, found in the cache, or compiled once.
 
-A library is kept under a hash of its sources, flags and compiler, so a new version never meets an
-old one. Environment variables: ``CC`` names the compiler, ``XDG_CACHE_HOME`` the cache's place,
-``ATEN_CPU_CAPABILITY`` (torch's own) a smaller instruction set.
+There is a library a precision, for few need float64. Each is kept under a hash of its sources,
+flags and compiler, so a new version never meets an old one. Environment variables: ``CC`` names the
+compiler, ``XDG_CACHE_HOME`` the cache's place, ``ATEN_CPU_CAPABILITY`` (torch's own) a smaller
+instruction set.
 """
 
 import ctypes
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,10 @@ COMPILERS = ("cc", "gcc", "clang")
 SECONDS = 600
 """The longest that a compiler may take."""
 OPTIONS = ("-O2", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
+
+
+Precision = Literal["float32", "float64"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
 
 
 class InstructionSet(NamedTuple):
@@ -76,13 +81,13 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "birnn-lightning"
 
 
-def library_name(target: InstructionSet, *origin: str) -> str:
+def library_name(target: InstructionSet, precision: Precision, *origin: str) -> str:
     """The file name of a library: of what it is made of, and ``origin``."""
     digest = hashlib.sha256()
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     digest.update("\0".join([*OPTIONS, *target.flags, platform.machine(), *origin]).encode())
-    return f"recurrence-{target.name}-{digest.hexdigest()[:16]}.so"
+    return f"recurrence-{target.name}-{precision}-{digest.hexdigest()[:16]}.so"
 
 
 def command(compiler: str, target: InstructionSet, output: Path, *options: str) -> list[str]:
@@ -100,20 +105,29 @@ def command(compiler: str, target: InstructionSet, output: Path, *options: str) 
     ]
 
 
-def compile_library(compiler: str, target: InstructionSet, output: Path) -> None:
+def compile_library(
+    compiler: str, target: InstructionSet, precision: Precision | None, output: Path
+) -> None:
     """Compiles a library, with OpenMP where the compiler has it; ``output`` appears at once, whole.
+
+    Args:
+        compiler: its path.
+        target: what it is compiled for.
+        precision: of its numbers; None for one of both.
+        output: where it shall lie.
 
     Raises:
         KernelUnavailable: the compiler fails.
         OSError: the folder cannot be written.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
+    defined = () if precision is None else (f"-DPRECISION={precision.removeprefix('float')}",)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         made = Path(folder) / output.name
         for parallel in (["-fopenmp"], []):
             try:
                 done = subprocess.run(
-                    command(compiler, target, made, *parallel),
+                    command(compiler, target, made, *defined, *parallel),
                     capture_output=True,
                     text=True,
                     timeout=SECONDS,
@@ -128,51 +142,51 @@ def compile_library(compiler: str, target: InstructionSet, output: Path) -> None
         raise KernelUnavailable(f"{compiler} failed: {lines[0].strip()}")
 
 
-def library_path() -> Path:
+def library_path(precision: Precision) -> Path:
     """A library for this processor, compiled when there is none yet.
 
     Raises:
         KernelUnavailable: there is none, and it cannot be compiled.
     """
     target = instruction_set()
-    shipped = SHIPPED / library_name(target)
+    shipped = SHIPPED / library_name(target, precision)
     if shipped.exists():
         return shipped
     compiler = find_compiler()
     if compiler is None:
         raise KernelUnavailable("there is no C compiler")
-    kept = cache_folder() / library_name(target, compiler)
+    kept = cache_folder() / library_name(target, precision, compiler)
     if kept.exists():
         return kept
     logger.info("Compiling the recurrent kernel for %s, once: %s", target.name, kept)
     try:
-        compile_library(compiler, target, kept)
+        compile_library(compiler, target, precision, kept)
         return kept
     except OSError as error:
         logger.info("%s cannot be written (%s): compiling for this process alone", kept, error)
         folder = tempfile.mkdtemp(prefix="birnn-lightning-")
-        compile_library(compiler, target, Path(folder) / kept.name)
+        compile_library(compiler, target, precision, Path(folder) / kept.name)
         return Path(folder) / kept.name
 
 
 @cache
-def load_library() -> ctypes.CDLL:
+def load_library(precision: Precision) -> ctypes.CDLL:
     """The library of this process.
 
     Raises:
         KernelUnavailable: there is none.
     """
     try:
-        return ctypes.CDLL(str(library_path()))
+        return ctypes.CDLL(str(library_path(precision)))
     except OSError as error:
         raise KernelUnavailable(str(error)) from None
 
 
 @cache
-def obstacle() -> str | None:
+def obstacle(precision: Precision) -> str | None:
     """Why this machine has no compiled kernel, or None where it has one; said once in the log."""
     try:
-        load_library()
+        load_library(precision)
     except KernelUnavailable as error:
         logger.warning("No compiled recurrent kernel, slower engines are used: %s.", error)
         return str(error)

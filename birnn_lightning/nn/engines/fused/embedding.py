@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from birnn_lightning.nn.concatenation import is_traced
-from birnn_lightning.nn.engines.fused.calls import PRECISIONS
+from birnn_lightning.nn.engines.fused.calls import PRECISIONS, function_of
 from birnn_lightning.nn.engines.fused.compilation import load_library, obstacle
 from birnn_lightning.nn.engines.fused.steps import thread_count
 
@@ -44,13 +44,13 @@ def can_read(tokens: Tensor, weight: Tensor) -> bool:
 def refers_to(tokens: Tensor, weight: Tensor) -> bool:
     """Whether every token has a row; both as `can_read` wants them."""
     arguments = c_void_p(tokens.data_ptr()), c_int64(tokens.numel()), c_int64(len(weight))
-    return bool(load_library().birnn_refers_to(*arguments))
+    return bool(load_library("float32").birnn_refers_to(*arguments))
 
 
 def _has_kernel(weight: Tensor) -> bool:
     plain = type(weight) in (Tensor, nn.Parameter)  # others, such as DTensor, lie elsewhere
     on_cpu = weight.device.type == "cpu" and weight.dtype in PRECISIONS
-    return plain and on_cpu and obstacle() is None
+    return plain and on_cpu and obstacle(PRECISIONS[weight.dtype]) is None
 
 
 def _has_memory(tensor: Tensor) -> bool:
@@ -95,7 +95,7 @@ def sum_by_row(tokens: Tensor, gradient: Tensor, rows: int) -> Tensor:
     tokens, gradient = tokens.contiguous(), gradient.contiguous()
     size = gradient.shape[-1]
     sums = gradient.new_empty(rows, size)
-    function = getattr(load_library(), f"birnn_embedding_gradient_{PRECISIONS[gradient.dtype]}")
+    function = function_of("birnn_embedding_gradient", gradient.dtype)
     function(
         c_int64(rows),
         c_int64(size),

@@ -81,6 +81,8 @@ int birnn_multiplies_bfloat16(void) { return 0; }
 #include "processor.h"
 #include "batches.h"
 
+/* PRECISION says which of both is compiled; without it both are. */
+#if !defined(PRECISION) || PRECISION == 32
 #if defined(__AVX512F__)
 #define VECTOR_MIN(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
 #define VECTOR_MAX(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
@@ -122,6 +124,9 @@ static const float SERIES_float32[] = {0.0013882507f, 0.008366586f, 0.0416672f, 
 #undef VECTOR_MIN
 #undef VECTOR_MAX
 #undef VECTOR_STREAM
+#endif
+
+#if !defined(PRECISION) || PRECISION == 64
 #if defined(__AVX512F__)
 #define VECTOR_MIN(a, b) _mm512_min_pd((__m512d)(a), (__m512d)(b))
 #define VECTOR_MAX(a, b) _mm512_max_pd((__m512d)(a), (__m512d)(b))
@@ -148,3 +153,4 @@ static const double SERIES_float64[] = {
     1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
     1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2};
 #include "body.h"
+#endif
