@@ -37,8 +37,8 @@ class Layer(nn.Module):
 
     @property
     def has_hooks(self) -> bool:
-        """Whether somebody wants to see what enters or leaves."""
-        return bool(self._forward_hooks or self._forward_pre_hooks)
+        """Whether somebody wants to see, or to change, what enters or leaves."""
+        return bool(self._forward_hooks or self._forward_pre_hooks or "forward" in vars(self))
 
     def variables(self) -> Iterator[Variable]:
         """What it trains, under Keras's names within the layer."""

@@ -112,10 +112,13 @@ class SequenceModel(nn.Module):
 
     def _unread(self, node: Node, layer: Any, entering: Sequence[Any]) -> Unread | None:
         """What a node puts out for a reader that has it made, or None."""
-        reader = self._readers.get(node.name)
-        if reader is None or torch.is_grad_enabled() or not self.layers[reader].reads_unread:
+        name = self._readers.get(node.name)
+        if name is None or torch.is_grad_enabled():
             return None
-        return layer.unread(*entering)
+        reader = self.layers[name]
+        # What wraps a layer, as FSDP does, prepares it in its own forward pass.
+        are_ours = isinstance(layer, Layer) and isinstance(reader, Layer)
+        return layer.unread(*entering) if are_ours and reader.reads_unread else None
 
     def _values(self, node: Node, outputs: Sequence[Masked]) -> list[Tensor]:
         """A node's outputs; those of the last are what the activation makes of the logits."""

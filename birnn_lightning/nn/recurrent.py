@@ -192,6 +192,8 @@ class RecurrentLayer(Layer):
         if given or not self.reads_unread or not self._is_plain[first.mask is not None]:
             return None
         values, mask = values_of(first), first.mask
+        if mask is not None:
+            check_mask(mask, *values.shape[:2])
         is_sequence = self._directions[FORWARD].return_sequences
         return defer(self._from_zeros(values), values, mask) if is_sequence else None
 

@@ -5,13 +5,12 @@ from unittest import mock
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from birnn_lightning.nn import Masked, RecurrentLayer, SequenceModel, specs
+from birnn_lightning.nn import Masked, SequenceModel, specs
 from birnn_lightning.nn.engines.fused import passes
 from birnn_lightning.nn.layers import Embedding
 from birnn_lightning.nn.model import only_readers
-from birnn_lightning.nn.recurrent_outputs import is_plain
 from birnn_lightning.nn.specs import Bidirectional, LayerSpec, ModelSpec, Node, Recurrent
 from tests.nn.samples import BATCH, CLASSES, EVERY_MASK, HIDDEN, MASKS, TIME, randomise
 from tests.nn.test_fused import needs_a_compiler
@@ -136,6 +135,12 @@ def on(name: str, method: str, *arguments: Any) -> Any:
     return lambda model: getattr(model.layers[name], method)(*arguments)
 
 
+def replaced_forward(model: Any) -> None:
+    """As libraries do that move weights to where a layer runs."""
+    layer = model.layers["layer_0"]
+    layer.forward = mock.Mock(wraps=layer.forward)
+
+
 HOOK = mock.Mock(return_value=None)
 
 
@@ -149,6 +154,7 @@ HOOK = mock.Mock(return_value=None)
         pytest.param(on("embedding", "register_forward_hook", HOOK), [2], 1, id="hook before"),
         pytest.param(on("layer_0", "register_forward_pre_hook", HOOK), [1, 1], 1, id="first hook"),
         pytest.param(on("layer_1", "register_forward_hook", HOOK), [1, 1], 0, id="last hook"),
+        pytest.param(replaced_forward, [1, 1], 1, id="another forward"),
         pytest.param(on("layer_0", "__setattr__", "requested_engine", "scan"), [1], 1, id="first"),
         pytest.param(on("layer_1", "__setattr__", "requested_engine", "scan"), [1], 0, id="last"),
     ],
@@ -158,6 +164,50 @@ def test_what_makes_layers_run_by_themselves(change, layers, copies, watch: Watc
     change(model)
     with torch.no_grad():
         assert watch.of(lambda: model([Masked(tokens())])) == (layers, copies)
+
+
+class Wrapper(nn.Module):
+    """Prepares a layer before each pass, as FSDP does, and shows its attributes."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.layer, name)
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.layer(*inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "copies"),
+    [("embedding", [2], 1), ("layer_0", [1, 1], 1), ("layer_1", [1, 1], 0)],
+)
+def test_what_wraps_a_layer_prepares_it(name: str, layers, copies: int, watch: Watch) -> None:
+    model = model_of(both("gru"), both("gru", sequences=False))
+    model.layers[name] = Wrapper(model.layers[name])
+    with torch.no_grad():
+        assert watch.of(lambda: model([Masked(tokens())])) == (layers, copies)
+
+
+def test_many_layers_take_the_room_of_two() -> None:
+    cells = ("rnn", "lstm", "gru", "rnn", "gru")
+    model = model_of(*map(both, cells), both("lstm", sequences=False))
+    inputs = [Masked(tokens(), MASKS["interior"])]
+    seen: list[int] = []
+    layer = passes.Pass.layer
+    with torch.no_grad(), mock.patch.object(passes.Pass, "layer", autospec=True) as watched:
+        watched.side_effect = lambda one: (
+            seen.append(one.structures[0].outputs) or layer(one)  # type: ignore[func-returns-value]
+        )
+        together = model(inputs)
+        assert seen == [*seen[:2], *seen[:2], seen[0], None]
+        one_by_one = model.stages(inputs)["layer_5"]
+    assert torch.equal(together.values, one_by_one.values)
 
 
 def test_gradients_want_every_layer(watch: Watch) -> None:
@@ -193,71 +243,6 @@ def test_several_readers_or_a_state_want_values() -> None:
         ),
     )
     assert only_readers(ModelSpec(nodes)) == {"one": "last", "other": "started"}
-
-
-@pytest.mark.parametrize(
-    ("layer", "plain", "masked"),
-    [
-        pytest.param(both("gru"), True, True, id="sequences"),
-        pytest.param(both("gru", False), True, True, id="final states"),
-        pytest.param(both("lstm").forward, True, True, id="one direction"),
-        pytest.param(Recurrent(cell="gru", hidden_size=3, return_sequences=True), True, False),
-        pytest.param(Recurrent(cell="gru", hidden_size=3, zero_output_for_mask=True), True, False),
-        pytest.param(
-            Recurrent(cell="gru", hidden_size=3, go_backwards=True), True, True, id="backwards"
-        ),
-        pytest.param(
-            Recurrent(cell="gru", hidden_size=3, go_backwards=True, return_sequences=True),
-            False,
-            False,
-            id="backwards, sequences",
-        ),
-        pytest.param(Bidirectional(forward=both("gru").forward, merge_mode="sum"), False, False),
-        pytest.param(Bidirectional(forward=both("gru").forward, merge_mode=None), False, False),
-        pytest.param(both("gru", return_state=True), False, False),
-        pytest.param(both("gru", stateful=True), False, False),
-        pytest.param(both("gru", activity_regularizer=specs.L1(l1=0.1)), False, False),
-    ],
-)
-def test_plain_layers(layer: Any, plain: bool, masked: bool) -> None:
-    assert (is_plain(layer, False), is_plain(layer, True)) == (plain, masked)
-
-
-PLAIN = [
-    both("rnn"),
-    both("lstm", False),
-    Recurrent(cell="gru", hidden_size=HIDDEN, return_sequences=True),
-    Recurrent(cell="gru", hidden_size=HIDDEN, zero_output_for_mask=True),
-    Recurrent(cell="lstm", hidden_size=HIDDEN, go_backwards=True),
-    Bidirectional(
-        forward=Recurrent(cell="gru", hidden_size=HIDDEN),
-        backward=Recurrent(cell="lstm", hidden_size=HIDDEN + 2, go_backwards=True),
-    ),
-]
-
-
-@pytest.mark.parametrize("mask", EVERY_MASK)
-@pytest.mark.parametrize("layer", PLAIN)
-@pytest.mark.parametrize("trained", [False, True])
-def test_a_plain_layer_puts_out_what_the_parts_are_together(
-    trained: bool, layer: Any, mask: Tensor | None
-) -> None:
-    built = RecurrentLayer(layer, (None, SIZE)).double()
-    randomise(built)
-    inputs = torch.randn(BATCH, TIME, SIZE, dtype=torch.float64, requires_grad=trained)
-    with torch.set_grad_enabled(trained):
-        whole = built(Masked(inputs, mask))
-        built._is_plain = (False, False)
-        parts = built(Masked(inputs, mask))
-    assert torch.equal(whole.values, parts.values)
-    assert whole.mask is parts.mask
-    if trained:
-        leaves = [inputs, *built.parameters()]
-        factors = torch.randn_like(whole.values)
-        found = [
-            torch.autograd.grad((one.values * factors).sum(), leaves) for one in (whole, parts)
-        ]
-        assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize("wrong", [-1, ROWS, 2**40])

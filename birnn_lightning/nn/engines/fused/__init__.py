@@ -19,7 +19,14 @@ from birnn_lightning.nn.engines.fused.calls import (
 )
 from birnn_lightning.nn.engines.fused.function import Recurrence
 from birnn_lightning.nn.engines.fused.layout import project
-from birnn_lightning.nn.engines.fused.passes import Operands, Outputs, Run, compute, prepare
+from birnn_lightning.nn.engines.fused.passes import (
+    Operands,
+    Outputs,
+    Run,
+    compute,
+    prepare,
+    unused_room,
+)
 from birnn_lightning.nn.engines.fused.steps import Steps, steps_of
 from birnn_lightning.nn.engines.interface import Direction, Outcome, activation_names
 from birnn_lightning.nn.specs import STATES, Recurrent
@@ -88,7 +95,7 @@ def defer(
     bfloat16 = rounds_factors(directions, inputs)
     call, operands = _prepared(directions, inputs, mask, bfloat16)
     before = inputs.passes if isinstance(inputs, Pending) else ()
-    last = prepare(call, operands, keep=False)
+    last = prepare(call, operands, keep=False, room=unused_room(before))
     assert last.outputs.sequence is not None
     return Pending(last.outputs.sequence, mask, (*before, last))
 

@@ -153,19 +153,29 @@ class Pass(NamedTuple):
         return Layer(self.structures, count, chunks)
 
 
-def prepare(run: Run, directions: Sequence[Operands], keep: bool) -> Pass:
+def unused_room(passes: Sequence[Pass]) -> Tensor | None:
+    """The sequence that nobody reads any more when another pass follows these, if there is one."""
+    return passes[-2].outputs.sequence if len(passes) > 1 else None
+
+
+def prepare(
+    run: Run, directions: Sequence[Operands], keep: bool, room: Tensor | None = None
+) -> Pass:
     """Makes room for what is wanted of all directions.
 
     Args:
         run: what to compute.
         directions: tensors in C order.
         keep: whether a backward pass will follow.
+        room: where the sequence may stand if it fits.
     """
     (batch, time), width, like = run.steps.shape, run.width, directions[0].weight_hh
-    shapes = ((batch, time, width), (batch, width), (batch, width))
-    outputs = Outputs(
-        *[like.new_empty(s) if want else None for s, want in zip(shapes, run.wanted, strict=True)]
-    )
+    wants_sequence, *wanted = run.wanted
+    sequence = None
+    if wants_sequence:
+        fits = room is not None and room.shape == (batch, time, width)
+        sequence = room if fits else like.new_empty(batch, time, width)
+    outputs = Outputs(sequence, *[like.new_empty(batch, width) if one else None for one in wanted])
     structures, offset = (Forward * len(directions))(), 0
     for index, (spec, operands) in enumerate(zip(run.specs, directions, strict=True)):
         if keep:

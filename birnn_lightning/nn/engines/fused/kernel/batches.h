@@ -32,8 +32,8 @@ INLINE int64_t place_of(const Batch *batch, int64_t token)
     return batch->places ? batch->places[token] : token;
 }
 
-/* The tokens of a mask (rows, time) whose bytes are 0 or 1: their number; -1 when there is no memory.
-   `places` has room for all of rows * time. */
+/* The tokens of a mask (rows, time): their number; -1 when there is no memory. `places` has room for all
+   of rows * time. */
 int64_t birnn_tokens(const uint8_t *mask, int64_t rows, int64_t time, int64_t *offsets, int64_t *order,
                      int64_t *places)
 {
@@ -43,7 +43,7 @@ int64_t birnn_tokens(const uint8_t *mask, int64_t rows, int64_t time, int64_t *o
         offsets[row] = token;
         for (int64_t place = row * time; place < (row + 1) * time; place++) {
             places[token] = place;
-            token += mask[place];
+            token += mask[place] != 0;
         }
         before[time - (token - offsets[row]) + 1]++;
     }
