@@ -13,12 +13,14 @@ from unittest import mock
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn import Masked
 from birnn_lightning.nn.engines.fused import compilation
 from birnn_lightning.nn.specs import Recurrent
 from tests.nn.samples import MASKS
 from tests.nn.test_engines import pair, results, to_float32
 from tests.nn.test_fused import dropping
 from tests.nn.test_fused_batches import WIDE, large_batch, wide_batch
+from tests.nn.test_unread import both, model_of, tokens
 
 CELLS: list[dict[str, Any]] = [
     {"cell": "rnn", "activation": "elu"},
@@ -46,6 +48,23 @@ def compare() -> int:
                 with torch.autocast("cpu", dtype=torch.bfloat16):
                     assert_near(results("fused", *single), theirs, 0.1)
                 count += 1
+    return count
+
+
+def compare_models() -> int:
+    """As `compare`, for layers behind an embedding, in evaluation, which run in one call."""
+    count = 0
+    for fields in CELLS:
+        model = model_of(both(**fields), both(**fields), both(**fields, sequences=False))
+        for mask in (None, *MASKS.values()):
+            with torch.no_grad():
+                found = []
+                for engine in ("fused", "scan"):
+                    for layer in map(model.layers.get_submodule, ("layer_0", "layer_1", "layer_2")):
+                        layer.requested_engine = engine
+                    found.append(model([Masked(tokens(), mask)]).values)
+            assert_near(found[:1], found[1:], 1e-12)
+            count += 1
     return count
 
 
@@ -79,7 +98,7 @@ def main() -> None:
     torch.set_num_threads(2)
     if given.library:
         mock.patch.object(compilation, "library_path", return_value=given.library).start()
-    agreed = compare()
+    agreed = compare() + compare_models()
     if given.fork:
         compare_in_a_forked_process()
     name = compilation.instruction_set().name

@@ -177,12 +177,12 @@ def run(*arguments: str, **variables: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(("capability", "name"), [("avx2", "avx2"), ("default", "portable")])
 def test_smaller_instruction_sets(capability: str, name: str) -> None:
-    assert run(ATEN_CPU_CAPABILITY=capability) == f"{name}: 80 agree\n"
+    assert run(ATEN_CPU_CAPABILITY=capability) == f"{name}: 112 agree\n"
 
 
 @needs_a_compiler
 def test_a_forked_process_computes_too() -> None:
-    assert run("--fork").endswith(": 80 agree\n")
+    assert run("--fork").endswith(": 112 agree\n")
 
 
 @needs_a_compiler
@@ -213,4 +213,4 @@ def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
         ASAN_OPTIONS="detect_leaks=0",
         ATEN_CPU_CAPABILITY=capability,
     )
-    assert printed == f"{name}: 80 agree\n"
+    assert printed == f"{name}: 112 agree\n"
