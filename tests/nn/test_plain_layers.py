@@ -9,7 +9,7 @@ from torch import Tensor
 from birnn_lightning.nn import Masked, RecurrentLayer, specs
 from birnn_lightning.nn.recurrent_outputs import is_plain
 from birnn_lightning.nn.specs import Bidirectional, Recurrent
-from tests.nn.samples import BATCH, EVERY_MASK, HIDDEN, TIME, randomise
+from tests.nn.samples import BATCH, EVERY_MASK, HIDDEN, MASKS, TIME, randomise
 from tests.nn.test_fused import needs_a_compiler
 from tests.nn.test_unread import both
 
@@ -80,3 +80,14 @@ def test_a_plain_layer_puts_out_what_the_parts_are_together(
             torch.autograd.grad((one.values * factors).sum(), leaves) for one in (whole, parts)
         ]
         assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+def test_a_row_without_valid_steps_puts_out_zeros_wherever_it_started(engine: str) -> None:
+    layer = RecurrentLayer(Recurrent(cell="gru", hidden_size=HIDDEN), (None, SIZE), (HIDDEN,))
+    layer.requested_engine = engine
+    inputs = Masked(torch.randn(BATCH, TIME, SIZE), MASKS["empty row"])
+    given = layer(inputs, Masked(torch.ones(BATCH, HIDDEN))).values
+    assert torch.equal(given[0], torch.zeros(HIDDEN))
+    assert torch.equal(layer(inputs).values[0], torch.zeros(HIDDEN))
+    assert (given[1] != 0).any()
