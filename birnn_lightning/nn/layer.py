@@ -32,7 +32,10 @@ class Layer(nn.Module):
         raise NotImplementedError
 
     def unread(self, *inputs: Any) -> Unread | None:
-        """As `forward`, for a layer that reads what is `Unread`; None where it is not so simple."""
+        """As `forward`, for a layer that reads what is `Unread`; None where it is not so simple.
+
+        Never asked where there are gradients.
+        """
         return None
 
     @property

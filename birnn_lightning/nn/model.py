@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from birnn_lightning.nn import layers
 from birnn_lightning.nn.activations import ACTIVATIONS
+from birnn_lightning.nn.concatenation import is_traced
 from birnn_lightning.nn.layer import Layer, build_layer
 from birnn_lightning.nn.masks import Masked
 from birnn_lightning.nn.recurrent import RecurrentLayer
@@ -113,7 +114,7 @@ class SequenceModel(nn.Module):
     def _unread(self, node: Node, layer: Any, entering: Sequence[Any]) -> Unread | None:
         """What a node puts out for a reader that has it made, or None."""
         name = self._readers.get(node.name)
-        if name is None or torch.is_grad_enabled():
+        if name is None or torch.is_grad_enabled() or is_traced():
             return None
         reader = self.layers[name]
         # What wraps a layer, as FSDP does, prepares it in its own forward pass.

@@ -184,7 +184,7 @@ class RecurrentLayer(Layer):
     def reads_unread(self) -> bool:  # type: ignore[override]
         """Whether its sequence may be `Unread`; a hook wants values, and so does dropout."""
         is_plain = not (self.training or self.has_hooks or self.is_stateful)
-        return is_plain and self.engine().name == "fused"
+        return is_plain and self._weight_hh.is_cpu and self.engine().name == "fused"
 
     def unread(self, *inputs: Any) -> Pending | None:
         """A sequence that is computed together with the next layer's."""
@@ -212,11 +212,8 @@ class RecurrentLayer(Layer):
         values, mask = values_of(first), first.mask
         if mask is not None:
             check_mask(mask, *values.shape[:2])
-        if (
-            not given
-            and self._is_plain[mask is not None]
-            and self._engine_of(values, mask) == "fused"
-        ):
+        is_plain = not given and self._is_plain[mask is not None] and self._weight_hh.is_cpu
+        if is_plain and self._engine_of(values, mask) == "fused":
             output = run_whole(self._from_zeros(values), values, mask)
             return Masked(output, mask if self._directions[FORWARD].return_sequences else None)
         initial = self._initial_states(values, [values_of(state) for state in given])

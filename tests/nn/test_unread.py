@@ -210,6 +210,24 @@ def test_many_layers_take_the_room_of_two() -> None:
     assert torch.equal(together.values, one_by_one.values)
 
 
+def test_what_is_traced_runs_layer_by_layer(watch: Watch) -> None:
+    model = model_of(both("gru"), both("gru", sequences=False))
+    with torch.no_grad():
+        exact = model([Masked(tokens())]).values
+        with mock.patch("birnn_lightning.nn.model.is_traced", return_value=True):
+            assert watch.of(lambda: model([Masked(tokens())])) == ([1, 1], 1)
+        assert torch.equal(exact, model([Masked(tokens())]).values)
+
+
+@pytest.mark.filterwarnings("ignore")  # the tracer itself does what torch warns of
+def test_a_compiled_model_evaluates() -> None:
+    model = model_of(both("gru"), both("gru", sequences=False), mask_zero=True)
+    compiled = torch.compile(model, backend="eager")
+    with torch.no_grad():
+        ours, exact = compiled([Masked(tokens())]), model([Masked(tokens())])
+    assert torch.equal(ours.values, exact.values)
+
+
 def test_gradients_want_every_layer(watch: Watch) -> None:
     model = model_of(both("gru"), both("gru", sequences=False))
     assert watch.of(lambda: model([Masked(tokens())])) == ([1, 1], 1)

@@ -82,10 +82,10 @@ class Embedding(Layer):
             raise
 
     def unread(self, *inputs: Masked) -> Rows | None:
-        """The rows where they lie; gradients want the copy, and so does a hook."""
+        """The rows where they lie; a hook wants the copy."""
         ((tokens, _),) = inputs
         is_plain = type(self) is Embedding and not self.has_hooks
-        if torch.is_grad_enabled() or not is_plain or not can_read(tokens, self.weight):
+        if not is_plain or not can_read(tokens, self.weight):
             return None
         tokens, mask = self._valid(*inputs)
         if not refers_to(tokens, self.weight):

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from birnn_lightning.nn.concatenation import is_traced
 from birnn_lightning.nn.engines.fused.calls import PRECISIONS, function_of
 from birnn_lightning.nn.engines.fused.compilation import load_library, obstacle
 from birnn_lightning.nn.engines.fused.steps import thread_count
@@ -37,8 +36,7 @@ def embedding(tokens: Tensor, weight: Tensor) -> Tensor:
 def can_read(tokens: Tensor, weight: Tensor) -> bool:
     """Whether the kernel can read the rows of tokens ``(batch, time)`` where they lie."""
     is_plain = tokens.dtype == torch.int64 and tokens.dim() == 2 and tokens.is_contiguous()
-    in_memory = tokens.is_cpu and _has_kernel(weight) and not is_traced()
-    return is_plain and in_memory and weight.is_contiguous()
+    return is_plain and tokens.is_cpu and weight.is_contiguous() and _has_kernel(weight)
 
 
 def refers_to(tokens: Tensor, weight: Tensor) -> bool:
