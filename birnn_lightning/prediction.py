@@ -97,6 +97,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _to_numpy(batches: Sequence[Tensor]) -> np.ndarray:
-    """All batches as one in NumPy, which has no bfloat16."""
+    """All batches as one in NumPy, which has no bfloat16; an array of the caller's own."""
     output = (batches[0] if len(batches) == 1 else torch.cat([*batches])).cpu()
-    return (output.float() if output.dtype == torch.bfloat16 else output).numpy()
+    array = (output.float() if output.dtype == torch.bfloat16 else output).numpy()
+    return array.copy() if len(batches) == 1 else array  # it may be a layer's state, or an input
