@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from birnn_lightning.nn.layers.core import check_tokens
 from birnn_lightning.nn.masks import Masked, check_mask, mask_from_lengths, merge_masks
 from birnn_lightning.nn.specs import Embedding, ModelSpec, Node
-from birnn_lightning.nn.unread import check_tokens
 
 Array: TypeAlias = Tensor | np.ndarray
 Arrays: TypeAlias = Array | Sequence[Array]

@@ -18,7 +18,9 @@ def classifier(layer: Recurrent, outputs: tuple[str, ...] = ()) -> SequenceClass
 def test_a_changed_prediction_leaves_the_states_of_a_layer_alone() -> None:
     model = classifier(Recurrent(cell="gru", hidden_size=5, stateful=True))
     found = model.predict(np.ones((2, 7, 3), np.float32))
-    (state,) = model.recurrent_layers["recurrent"].states or ()
+    states = model.recurrent_layers["recurrent"].states
+    assert states is not None
+    (state,) = states
     before = state.clone()
     assert np.array_equal(found, before.numpy())
     found[:] = 7

@@ -21,11 +21,9 @@ class Layer(nn.Module):
 
     Attributes:
         noise: where its randomness in training comes from; None for torch's own generator.
-        reads_unread: whether its first input may be `Unread` now.
     """
 
     noise: NoiseSource | None = None
-    reads_unread: bool = False
 
     def forward(self, *inputs: Masked) -> Masked | tuple[Masked, ...]:
         """Computes the output and its mask, or several."""
@@ -37,6 +35,11 @@ class Layer(nn.Module):
         Never asked where there are gradients.
         """
         return None
+
+    @property
+    def reads_unread(self) -> bool:
+        """Whether its first input may be `Unread` now."""
+        return False
 
     @property
     def has_hooks(self) -> bool:

@@ -181,10 +181,10 @@ class RecurrentLayer(Layer):
         return direction.return_state or self.is_stateful
 
     @property
-    def reads_unread(self) -> bool:  # type: ignore[override]
+    def reads_unread(self) -> bool:
         """Whether its sequence may be `Unread`; a hook wants values, and so does dropout."""
-        is_plain = not (self.training or self.has_hooks or self.is_stateful)
-        return is_plain and self._weight_hh.is_cpu and self.engine().name == "fused"
+        is_unseen = not (self.training or self.has_hooks or self.is_stateful)
+        return is_unseen and self._weight_hh.is_cpu and self.engine().name == "fused"
 
     def unread(self, *inputs: Any) -> Pending | None:
         """A sequence that is computed together with the next layer's."""
@@ -195,7 +195,7 @@ class RecurrentLayer(Layer):
         if mask is not None:
             check_mask(mask, *values.shape[:2])
         is_sequence = self._directions[FORWARD].return_sequences
-        return defer(self._from_zeros(values), values, mask) if is_sequence else None
+        return defer(self._at_once(values), values, mask) if is_sequence else None
 
     def forward(self, *inputs: Masked | Unread) -> Masked | tuple[Masked, ...]:
         """``(batch, time, feature)``, perhaps initial states, to the merged outputs.
@@ -212,9 +212,9 @@ class RecurrentLayer(Layer):
         values, mask = values_of(first), first.mask
         if mask is not None:
             check_mask(mask, *values.shape[:2])
-        is_plain = not given and self._is_plain[mask is not None] and self._weight_hh.is_cpu
-        if is_plain and self._engine_of(values, mask) == "fused":
-            output = run_whole(self._from_zeros(values), values, mask)
+        is_whole = not given and self._is_plain[mask is not None] and self._weight_hh.is_cpu
+        if is_whole and self._engine_of(values, mask) == "fused":
+            output = run_whole(self._at_once(values), values, mask)
             return Masked(output, mask if self._directions[FORWARD].return_sequences else None)
         initial = self._initial_states(values, [values_of(state) for state in given])
         states = iter(initial)
@@ -258,11 +258,8 @@ class RecurrentLayer(Layer):
         run = ENGINES[self._engine_of(values, mask)]
         depth = max(len(states) for states in initial.values())
         if depth == 1:
-            directions = [
-                self._direction(suffix, level, cell, initial[suffix][level], values)
-                for suffix, level, cell in self.cells()
-            ]
-            return [(sequence, [state]) for sequence, state in run(directions, values, mask)]
+            found = run(self._at_once(values, initial), values, mask)
+            return [(sequence, [state]) for sequence, state in found]
         sequences = dict.fromkeys(self._directions, values)
         finals: dict[str, list[State]] = {suffix: [] for suffix in self._directions}
         for suffix, level, cell in self.cells():
@@ -277,10 +274,13 @@ class RecurrentLayer(Layer):
         batch, time = values.shape[:2]
         return self.engine(batch * time, mask is not None).name
 
-    def _from_zeros(self, values: Any) -> list[Direction]:
-        """The directions of a layer without stacks, started from zeros."""
+    def _at_once(
+        self, values: Any, initial: dict[str, list[State]] | None = None
+    ) -> list[Direction]:
+        """The directions of a layer without stacks; they start from zeros where not told."""
         return [
-            self._direction(suffix, level, cell, (), values) for suffix, level, cell in self.cells()
+            self._direction(suffix, 0, cell, initial[suffix][0] if initial else (), values)
+            for suffix, _, cell in self.cells()
         ]
 
     def _direction(

@@ -63,13 +63,3 @@ Unread: TypeAlias = Rows | Pending
 def values_of(entering: Masked | Unread) -> Any:
     """What enters a layer beside its mask."""
     return entering.values if isinstance(entering, Masked) else entering
-
-
-def check_tokens(tokens: Tensor, vocab_size: int) -> None:
-    """Raises ValueError unless all tokens are in a vocabulary of this size."""
-    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocab_size):
-        raise ValueError(
-            f"tokens must be between 0 and {vocab_size - 1} (vocab_size - 1); got "
-            f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
-            "model was built for."
-        ) from None

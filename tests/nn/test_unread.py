@@ -216,7 +216,7 @@ def test_what_is_traced_runs_layer_by_layer(watch: Watch) -> None:
         exact = model([Masked(tokens())]).values
         with mock.patch("birnn_lightning.nn.model.is_traced", return_value=True):
             assert watch.of(lambda: model([Masked(tokens())])) == ([1, 1], 1)
-        assert torch.equal(exact, model([Masked(tokens())]).values)
+            assert torch.equal(exact, model([Masked(tokens())]).values)
 
 
 @pytest.mark.filterwarnings("ignore")  # the tracer itself does what torch warns of
@@ -286,11 +286,13 @@ def test_tokens_in_another_order_or_type(watch: Watch) -> None:
         assert watch.of(lambda: model([Masked(turned)])) == ([2], 1)
 
 
-def test_no_rows_and_no_layers_of_another_precision(watch: Watch) -> None:
+def test_a_layer_of_another_precision_computes_in_that_of_its_inputs(watch: Watch) -> None:
     model = model_of(both("gru"), both("gru", False))
     model.layers["layer_0"].float()
     model.layers["embedding"].float()
     with torch.no_grad():
         found = model([Masked(tokens())]).values
+        assert watch.layers == [2]
+        one_by_one = model.stages([Masked(tokens())])["layer_1"].values
     assert found.dtype == torch.float32
-    assert watch.layers == [2]
+    assert torch.equal(found, one_by_one)

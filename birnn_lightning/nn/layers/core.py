@@ -13,7 +13,7 @@ from birnn_lightning.nn.initializers import draw
 from birnn_lightning.nn.layer import Layer, layer_for
 from birnn_lightning.nn.masks import Masked, merge_masks
 from birnn_lightning.nn.specs.core import known_size
-from birnn_lightning.nn.unread import Rows, check_tokens
+from birnn_lightning.nn.unread import Rows
 from birnn_lightning.nn.variables import Variable, variable
 
 
@@ -43,6 +43,16 @@ class Masking(Layer):
         valid = (values != self.mask_value).any(-1)
         mask = merge_masks(mask, valid) if self.keeps_entering else valid
         return Masked(torch.where(valid[..., None], values, 0), mask)
+
+
+def check_tokens(tokens: Tensor, vocab_size: int) -> None:
+    """Raises ValueError unless all tokens are in a vocabulary of this size."""
+    if tokens.numel() and (tokens.min() < 0 or tokens.max() >= vocab_size):
+        raise ValueError(
+            f"tokens must be between 0 and {vocab_size - 1} (vocab_size - 1); got "
+            f"{int(tokens.min())} to {int(tokens.max())}. Encode with the vocabulary that the "
+            "model was built for."
+        ) from None
 
 
 @layer_for(specs.Embedding)
