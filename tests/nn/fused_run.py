@@ -1,7 +1,7 @@
 """Compares the compiled kernel with scan in a process of its own; prints how often it agreed.
 
-Arguments: ``--library PATH`` for a library that a test compiled, ``--fork`` to compute in a forked
-process after the parent did (the kernel alone: torch's own threads do not survive a fork).
+Arguments: ``--library PATH`` for a library that a test compiled, ``--fork`` to compare a forked
+process with its parent instead (the kernel alone: torch's own threads do not survive a fork).
 """
 
 import argparse
@@ -98,11 +98,12 @@ def main() -> None:
     torch.set_num_threads(2)
     if given.library:
         mock.patch.object(compilation, "library_path", return_value=given.library).start()
-    agreed = compare() + compare_models()
     if given.fork:
         compare_in_a_forked_process()
-    name = compilation.instruction_set().name
-    print(f"{name}: {agreed} agree")
+        agreed = "the forked process agrees"
+    else:
+        agreed = f"{compare() + compare_models()} agree"
+    print(f"{compilation.instruction_set().name}: {agreed}")
 
 
 if __name__ == "__main__":

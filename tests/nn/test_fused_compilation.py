@@ -177,12 +177,14 @@ def run(*arguments: str, **variables: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(("capability", "name"), [("avx2", "avx2"), ("default", "portable")])
 def test_smaller_instruction_sets(capability: str, name: str) -> None:
+    if name == compilation.instruction_set().name:
+        pytest.skip("the processor's own instruction set is what all other tests run on")
     assert run(ATEN_CPU_CAPABILITY=capability) == f"{name}: 112 agree\n"
 
 
 @needs_a_compiler
 def test_a_forked_process_computes_too() -> None:
-    assert run("--fork").endswith(": 112 agree\n")
+    assert run("--fork").endswith(": the forked process agrees\n")
 
 
 @needs_a_compiler
@@ -196,7 +198,8 @@ def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
     compiler = find_compiler()
     assert compiler is not None
     library = tmp_path / "sanitized.so"
-    flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
+    # Unoptimised, of which the compiler makes half the work; its remarks are of pragmas.
+    flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1", "-O0"]
     target = INSTRUCTION_SETS[name]
     try:
         compile_library(compiler, target._replace(flags=(*target.flags, *flags)), None, library)
