@@ -74,7 +74,8 @@ install() {
   fi
   (
     cd "$root"
-    "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+    # Python compiles the modules that it imports; all of them would take as long as the rest.
+    "$venv/bin/python" -m pip install --quiet --no-input --no-compile --disable-pip-version-check \
       --constraint constraints.txt --editable ".[$1]" </dev/null
   ) || fail "installing failed; pip's reason is above. If it is the network, connect and run this again."
   echo "$2" >"$venv/.installing-$1"
