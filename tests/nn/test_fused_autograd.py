@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from birnn_lightning import BiGRUClassifier
 from birnn_lightning.nn.engines import ENGINES, Outcome
+from birnn_lightning.nn.engines.fused.calls import padded_size
 from tests.nn.samples import MASKS, features
 from tests.nn.test_engines import FLOAT64_TOLERANCE, Layers, alone, pair, results
 from tests.nn.test_fused import CELLS, needs_a_compiler, spec
@@ -61,6 +62,28 @@ def test_gradient_checkpointing_changes_nothing(create_graph: bool) -> None:
     saved = checkpoint(sums, features(), use_reentrant=False)
     assert isinstance(saved, Tensor)
     assert torch.equal(plain[0], torch.autograd.grad(saved, weight, create_graph=create_graph)[0])
+
+
+def test_what_the_way_back_needs_is_freed_with_the_saved_tensors() -> None:
+    """Hooks see all of it, as a checkpoint's do, which would otherwise free nothing."""
+    layers, inputs = pair(spec(cell="lstm")), features()
+    weight = layers[0].weights.weight_hh.requires_grad_()
+    sizes: list[int] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        sizes.append(tensor.numel())
+        return torch.cat([tensor.new_zeros(1), tensor.flatten()])[1:].view(tensor.shape)
+
+    plain = torch.autograd.grad(sums_of(ENGINES["fused"](layers, inputs, None)), weight)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = sums_of(ENGINES["fused"](layers, inputs, None))
+    padded = padded_size(layers[0].spec.hidden_size, torch.float64)
+    kept = len(inputs) * inputs.shape[1] * padded
+    assert sizes.count(5 * kept) == sizes.count(kept) == len(layers)
+    assert torch.equal(plain[0], torch.autograd.grad(loss, weight, retain_graph=True)[0])
+    assert torch.equal(plain[0], torch.autograd.grad(loss, weight)[0])
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(loss, weight)
 
 
 def test_training_after_inference_mode() -> None:

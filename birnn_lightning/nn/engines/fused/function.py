@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,13 +15,16 @@ from birnn_lightning.nn.engines.fused.layout import (
     from_blocks,
     state_block_gates,
 )
-from birnn_lightning.nn.engines.fused.passes import Operands, Outputs, Run, compute, prepare
+from birnn_lightning.nn.engines.fused.passes import Kept, Operands, Outputs, Run, compute, prepare
 from birnn_lightning.nn.specs import Recurrent
+
+_T = TypeVar("_T", Operands, Kept)
 
 
 def run_backward(
     run: Run,
     directions: Sequence[Operands],
+    kept: Sequence[Kept],
     needed: Sequence[Operands],
     outputs: Outputs,
 ) -> list[Operands]:
@@ -30,13 +33,14 @@ def run_backward(
     Args:
         run: what ran forward.
         directions: its operands.
+        kept: what it kept.
         needed: whether each operand's gradient is wanted.
         outputs: the gradients of what the forward pass wrote; None is zero.
     """
     outputs = Outputs(*[None if one is None else one.contiguous() for one in outputs])
     threads = run.threads
     chunks = run.steps.chunks(len(directions), threads)
-    forwards = [run.structure(*one) for one in enumerate(directions)]
+    forwards = map(run.structure, run.specs, directions, kept)
     structures, gradients, offset = [], [], 0
     for spec, operands, needs, forward in zip(run.specs, directions, needed, forwards, strict=True):
         found = empty_gradients(run, spec, operands, needs, chunks)
@@ -116,22 +120,25 @@ class Recurrence(torch.autograd.Function):
         """Keeps what the way back needs."""
         ctx.run = run
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors)
-        return tuple(compute([prepare(run, by_direction(tensors), keep=True)]))
+        ready = prepare(run, by_direction(tensors, Operands), keep=True)
+        # Among the saved tensors what is kept is freed after the backward pass, or by a checkpoint.
+        ctx.save_for_backward(*tensors, *(tensor for one in ready.kept for tensor in one))
+        return tuple(compute([ready]))
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor | None) -> tuple[Tensor | None, ...]:
         """The gradients of all tensors that want one."""
         saved = ctx.saved_tensors  # which checkpoints allow to be read once
-        directions = by_direction(saved)
-        needed = by_direction(ctx.needs_input_grad[1:])
+        needs = ctx.needs_input_grad[1:]
+        given, kept = saved[: len(needs)], by_direction(saved[len(needs) :], Kept)
+        directions, needed = by_direction(given, Operands), by_direction(needs, Operands)
         with torch.no_grad(), without_autocast("cpu"):
-            by_operand = run_backward(ctx.run, directions, needed, Outputs(*outputs))
+            by_operand = run_backward(ctx.run, directions, kept, needed, Outputs(*outputs))
         found = [gradient for one in by_operand for gradient in one]
-        return (None, *once_differentiable("engine 'fused'", found, (*outputs, *saved)))
+        return (None, *once_differentiable("engine 'fused'", found, (*outputs, *given)))
 
 
-def by_direction(flat: Sequence[Any]) -> list[Operands]:
-    """A flat list of tensors, or of facts about them, as each direction's operands."""
-    size = len(Operands._fields)
-    return [Operands(*flat[start : start + size]) for start in range(0, len(flat), size)]
+def by_direction(flat: Sequence[Any], kind: type[_T]) -> list[_T]:
+    """A flat list of tensors, or of facts about them, as a named tuple a direction."""
+    size = len(kind._fields)
+    return [kind(*flat[start : start + size]) for start in range(0, len(flat), size)]

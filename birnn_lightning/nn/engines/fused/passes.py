@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -71,9 +71,21 @@ class Outputs(NamedTuple):
         return found if spec.cell == "lstm" else found | {"final_c": None}
 
 
-@dataclass
+class Kept(NamedTuple):
+    """What a pass of one direction leaves for the way back; see the kernel's ``Forward``.
+
+    Attributes:
+        saved: ``(tokens, values, padded)``.
+        previous: ``(tokens, padded)``: the state before each token.
+    """
+
+    saved: Tensor | None = None
+    previous: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Run:
-    """A call of the kernel: what it computes, and what it keeps for the way back.
+    """A call of the kernel: what it computes.
 
     Attributes:
         specs: one a direction.
@@ -83,8 +95,6 @@ class Run:
         tokens: ``(batch, time)``: which row of the inputs stands at a step; None: its own.
         bfloat16: whether factors of products are rounded to it; sums never are, nor the gradients
             of weights.
-        saved: one a direction; see the kernel's ``Forward``.
-        previous: one a direction: the state before each token.
     """
 
     specs: Sequence[Recurrent]
@@ -93,8 +103,6 @@ class Run:
     dtype: torch.dtype
     tokens: Tensor | None = None
     bfloat16: bool = False
-    saved: list[Tensor] = field(default_factory=list)
-    previous: list[Tensor] = field(default_factory=list)
 
     @property
     def threads(self) -> int:
@@ -110,9 +118,10 @@ class Run:
         """Units of a direction in whole vectors."""
         return padded_size(spec.hidden_size, self.dtype)
 
-    def structure(self, index: int, operands: Operands, **outputs: int | None) -> Forward:
+    def structure(
+        self, spec: Recurrent, operands: Operands, kept: Kept, **outputs: int | None
+    ) -> Forward:
         """One direction as the kernel takes it."""
-        spec = self.specs[index]
         inputs = operands.inputs
         return Forward(
             0 if inputs is None else inputs.shape[-1],
@@ -125,8 +134,8 @@ class Run:
             self.width,
             pointer(self.tokens),
             *map(pointer, operands),
-            saved=pointer(self.saved[index]) if self.saved else None,
-            previous=pointer(self.previous[index]) if self.previous else None,
+            saved=pointer(kept.saved),
+            previous=pointer(kept.previous),
             **outputs,
         )
 
@@ -138,12 +147,14 @@ class Pass(NamedTuple):
         run: what it computes.
         operands: what it reads; the structures hold no more than addresses.
         outputs: what it writes.
+        kept: what it keeps, one a direction.
         structures: one a direction.
     """
 
     run: Run
     operands: Sequence[Operands]
     outputs: Outputs
+    kept: Sequence[Kept]
     structures: ctypes.Array[Forward]
 
     def layer(self) -> Layer:
@@ -176,15 +187,20 @@ def prepare(
         fits = room is not None and room.shape == (batch, time, width)
         sequence = room if fits else like.new_empty(batch, time, width)
     outputs = Outputs(sequence, *[like.new_empty(batch, width) if one else None for one in wanted])
-    structures, offset = (Forward * len(directions))(), 0
+    structures, kept, offset = (Forward * len(directions))(), [], 0
     for index, (spec, operands) in enumerate(zip(run.specs, directions, strict=True)):
-        if keep:
-            values = saved_values(spec)
-            run.saved.append(like.new_empty(run.steps.tokens, values, run.padded(spec)))
-            run.previous.append(like.new_empty(run.steps.tokens, run.padded(spec)))
-        structures[index] = run.structure(index, operands, **outputs.pointers(spec, offset))
+        kept.append(_room_to_keep(run, spec, like) if keep else Kept())
+        structures[index] = run.structure(
+            spec, operands, kept[-1], **outputs.pointers(spec, offset)
+        )
         offset += spec.hidden_size
-    return Pass(run, directions, outputs, structures)
+    return Pass(run, directions, outputs, kept, structures)
+
+
+def _room_to_keep(run: Run, spec: Recurrent, like: Tensor) -> Kept:
+    tokens, padded = run.steps.tokens, run.padded(spec)
+    saved = like.new_empty(tokens, saved_values(spec), padded)
+    return Kept(saved, like.new_empty(tokens, padded))
 
 
 def compute(passes: Sequence[Pass]) -> Outputs:
