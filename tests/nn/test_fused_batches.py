@@ -1,6 +1,8 @@
 """However many rows, tokens and features there are, and whoever computes them: the same numbers."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -10,7 +12,7 @@ from torch import Tensor
 from birnn_lightning.nn.engines import ENGINES
 from birnn_lightning.nn.engines.fused import passes
 from birnn_lightning.nn.engines.fused.calls import MAX_CHUNK_ROWS
-from birnn_lightning.nn.specs import STATES
+from birnn_lightning.nn.specs import STATES, Recurrent
 from tests.nn.samples import INPUT, uniform
 from tests.nn.test_engines import Layers, pair, results
 from tests.nn.test_fused import CELLS, SMALL, assert_equals_scan, dropping, needs_a_compiler, spec
@@ -98,3 +100,34 @@ def test_threads_of_python_compute_at_once(fields: dict) -> None:
         together = list(pool.map(lambda batch: results("fused", *batch), batches))
     for one, other in zip(alone, together, strict=True):
         assert all(torch.equal(*both) for both in zip(one, other, strict=True))
+
+
+def flags_of(tensor: Tensor) -> set[str]:
+    """What the system does with the memory in the middle of a tensor."""
+    middle = tensor.data_ptr() + tensor.nbytes // 2
+    flags: set[str] = set()
+    within = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if bounds := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            within = int(bounds[1], 16) <= middle < int(bounds[2], 16)
+        elif within and line.startswith("VmFlags:"):
+            flags |= set(line.split()[1:])
+    return flags
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="the system has no large pages"
+)
+def test_large_arrays_have_large_pages_and_the_same_numbers() -> None:
+    layers = [one._replace(state=()) for one in pair(Recurrent(cell="rnn", hidden_size=64))]
+    inputs = uniform(4800, 10, INPUT, seed=61)  # 24 MB a direction, and twice as much side by side
+    wanted = [one.weights.weight_hh.requires_grad_() for one in layers]
+    found = []
+    for engine in ("fused", "batched"):
+        outcomes = ENGINES[engine](layers, inputs, None)
+        loss = sum(one.sequence[:, ::7].sum() for one in outcomes)
+        assert isinstance(loss, Tensor)
+        found.append((outcomes[0].sequence, *torch.autograd.grad(loss, wanted)))
+    assert "hg" in flags_of(found[0][0])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)

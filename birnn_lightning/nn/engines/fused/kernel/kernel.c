@@ -12,6 +12,10 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "interface.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -41,6 +45,8 @@
 #endif
 
 enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256, LINE_BYTES = 64 };
+/* From here on an array is large: see `expect_large`. */
+enum { LARGE_BYTES = 16 << 20 };
 /* So much of a panel is used for all rows while it is in the nearest cache. */
 enum { DEPTH = 64 };
 /* Larger input weights, by row, are read once for several steps: see `goes_ahead`. */

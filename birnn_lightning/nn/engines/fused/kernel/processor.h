@@ -39,3 +39,16 @@ INLINE void finish_streams(void)
     _mm_sfence();
 #endif
 }
+
+/* The system clears new memory page by page, which takes longer than to fill it: where it will be filled and
+   is large, asks for large pages. */
+INLINE void expect_large(const void *array, int64_t bytes)
+{
+#if defined(__linux__)
+    const uintptr_t page = 2 << 20, start = ((uintptr_t)array + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)array + bytes) / page * page;
+    if (array && bytes >= LARGE_BYTES) madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)array, (void)bytes;
+#endif
+}

@@ -43,6 +43,14 @@ static int NAME(forward_layer)(const Batch *batch, const Layer *layer, int64_t t
         packed[d].bias = next;
         next += padded * COLUMNS;
     }
+    const int64_t tokens = batch->offsets[batch->rows], places = batch->rows * batch->time;
+    for (int64_t d = 0; d < count; d++) {
+        const Forward *of = &directions[d];
+        const int64_t bytes = packed[d].units * LANES * sizeof(REAL);
+        expect_large(of->saved, tokens * SAVED[of->cell] * bytes);
+        expect_large(of->previous, tokens * bytes);
+        if (d == 0) expect_large(of->outputs, places * of->output_stride * sizeof(REAL));
+    }
     PARALLEL_FOR(threads)
     for (int64_t index = 0; index < count * panels; index++)
         if (index % panels < packed[index / panels].units)
@@ -93,6 +101,7 @@ int NAME(birnn_backward)(const Batch *batch, const Backward *directions, int64_t
         state_weights[d] = next;
         next += vectors_of(of->hidden_size, LANES) * row;
         input_weights[d] = directions[d].inputs ? next : NULL;
+        expect_large(directions[d].inputs, batch->rows * batch->time * of->input_size * sizeof(REAL));
         next += directions[d].inputs ? vectors_of(of->input_size, LANES) * row : 0;
     }
     PARALLEL_FOR(threads)
