@@ -40,7 +40,7 @@ def run_backward(
     outputs = Outputs(*[None if one is None else one.contiguous() for one in outputs])
     threads = run.threads
     chunks = run.steps.chunks(len(directions), threads)
-    forwards = map(run.structure, run.specs, directions, kept)
+    forwards = list(map(run.structure, run.specs, directions, kept))
     structures, gradients, offset = [], [], 0
     for spec, operands, needs, forward in zip(run.specs, directions, needed, forwards, strict=True):
         found = empty_gradients(run, spec, operands, needs, chunks)
