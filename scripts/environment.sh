@@ -74,7 +74,7 @@ install() {
   fi
   (
     cd "$root"
-    # Python compiles the modules that it imports; all of them would take as long as the rest.
+    # Compiling every module would double the time; Python compiles those that it imports.
     "$venv/bin/python" -m pip install --quiet --no-input --no-compile --disable-pip-version-check \
       --constraint constraints.txt --editable ".[$1]" </dev/null
   ) || fail "installing failed; pip's reason is above. If it is the network, connect and run this again."

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from birnn_lightning import BiGRUClassifier
 from birnn_lightning.nn.engines import ENGINES, Outcome
-from birnn_lightning.nn.engines.fused.calls import padded_size
+from birnn_lightning.nn.engines.fused.calls import padded_size, saved_values
 from tests.nn.samples import MASKS, features
 from tests.nn.test_engines import FLOAT64_TOLERANCE, Layers, alone, pair, results
 from tests.nn.test_fused import CELLS, needs_a_compiler, spec
@@ -77,9 +77,9 @@ def test_what_the_way_back_needs_is_freed_with_the_saved_tensors() -> None:
     plain = torch.autograd.grad(sums_of(ENGINES["fused"](layers, inputs, None)), weight)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = sums_of(ENGINES["fused"](layers, inputs, None))
-    padded = padded_size(layers[0].spec.hidden_size, torch.float64)
-    kept = len(inputs) * inputs.shape[1] * padded
-    assert sizes.count(5 * kept) == sizes.count(kept) == len(layers)
+    lstm, (batch, time, _) = layers[0].spec, inputs.shape
+    kept = batch * time * padded_size(lstm.hidden_size, torch.float64)
+    assert sizes.count(saved_values(lstm) * kept) == sizes.count(kept) == len(layers)
     assert torch.equal(plain[0], torch.autograd.grad(loss, weight, retain_graph=True)[0])
     assert torch.equal(plain[0], torch.autograd.grad(loss, weight)[0])
     with pytest.raises(RuntimeError, match="second time"):

@@ -198,7 +198,7 @@ def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
     compiler = find_compiler()
     assert compiler is not None
     library = tmp_path / "sanitized.so"
-    # Unoptimised, of which the compiler makes half the work; its remarks are of pragmas.
+    # Without optimising it compiles in half the time.
     flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1", "-O0"]
     target = INSTRUCTION_SETS[name]
     try:

@@ -48,9 +48,8 @@ def check_case(case: LayerCase, dtype: torch.dtype) -> None:
     """Runs every batch both ways, and compares outputs, masks and kept states."""
     model, layer_by_layer = case.build().to(dtype), case.build().to(dtype)
     for batch in range(case.batches):
-        given = case.inputs(batch)
-        like = torch.zeros((), dtype=dtype)
-        inputs = masked_inputs(case.spec, given.arrays, None, given.mask, like)
+        arrays, mask = case.inputs(batch)
+        inputs = masked_inputs(case.spec, arrays, None, mask, torch.zeros((), dtype=dtype))
         with torch.no_grad():
             whole = model.compute(inputs)
             stages = layer_by_layer.stages(inputs)

@@ -44,12 +44,12 @@ static int NAME(forward_layer)(const Batch *batch, const Layer *layer, int64_t t
         next += padded * COLUMNS;
     }
     const int64_t tokens = batch->offsets[batch->rows], places = batch->rows * batch->time;
+    expect_large(directions->outputs, places * directions->output_stride * sizeof(REAL));
     for (int64_t d = 0; d < count; d++) {
         const Forward *of = &directions[d];
         const int64_t bytes = packed[d].units * LANES * sizeof(REAL);
         expect_large(of->saved, tokens * SAVED[of->cell] * bytes);
         expect_large(of->previous, tokens * bytes);
-        if (d == 0) expect_large(of->outputs, places * of->output_stride * sizeof(REAL));
     }
     PARALLEL_FOR(threads)
     for (int64_t index = 0; index < count * panels; index++)
