@@ -3,11 +3,11 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from birnn_lightning.cli.training import datamodule_of_checkpoint
 from birnn_lightning.data.batch import Batch
+from birnn_lightning.imports import import_without_collections
 from birnn_lightning.module import SequenceClassifier
 from parity.commands.source import read_source
 from parity.commands.source_check import compare_with_source
@@ -37,7 +37,7 @@ class Outputs:
 
 def check_grid(name: str, jobs: int, journal: str | None) -> ParityReport:
     """Compares every case of a grid with its Keras twin; see `run_suite` for the arguments."""
-    import_module("parity.keras_model")  # fails once and here, not in every process for every case
+    import_without_collections("parity.keras_model")  # fails once, not in every process
     return run_suite(grid(name), jobs, journal)
 
 

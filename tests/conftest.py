@@ -5,6 +5,7 @@ Several threads would wait for each other: the tensors are small. ``pytest
 its kernels where there is no GPU; it must know before anything imports it.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -28,3 +29,12 @@ settings.register_profile(
     "full", max_examples=3000, derandomize=False, deadline=None, suppress_health_check=SLOW
 )
 settings.load_profile("ci")
+
+# What the tests import is never garbage; walking through it takes a tenth of the time of a test
+# that makes much, such as one that traces in TensorFlow.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from birnn_lightning.cli.errors import fail, mistakes_in_one_line
+from birnn_lightning.imports import import_without_collections
 
 OVERVIEW = """\
 usage: birnn COMMAND [options]
@@ -56,11 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fail(f"no command {command!r}; the commands are fit, validate, test, predict.")
     with mistakes_in_one_line():
         if command == "predict":
-            from birnn_lightning.cli.predict import run_predict
-
-            run_predict(rest)
+            import_without_collections("birnn_lightning.cli.predict").run_predict(rest)
         else:
-            from birnn_lightning.cli.training import run_training
-
-            run_training(command, rest)
+            import_without_collections("birnn_lightning.cli.training").run_training(command, rest)
     return 0

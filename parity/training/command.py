@@ -1,9 +1,8 @@
 """python -m parity train: every optimiser, cell and setting trained in both frameworks."""
 
-from importlib import import_module
-
 from tqdm import tqdm
 
+from birnn_lightning.imports import import_without_collections
 from parity.check import Outputs, publish
 from parity.training.mutants import TRAINING_MUTANTS, causes_table, run_training_mutant
 from parity.training.suite import (
@@ -25,7 +24,7 @@ def train_suite(
 ) -> bool:
     """Prints the comparisons and the table of optimisers and cells; whether all agree."""
     cases = select(optimizer, cell)
-    import_module("parity.keras_model")  # fails once and here, not in every process
+    import_without_collections("parity.keras_model")  # fails once and here, not in every process
     results = run_training_suite(cases, steps, jobs)
     report = whole_report(results)
     publish(report, outputs, figures=charts(results))
