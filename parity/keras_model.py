@@ -144,11 +144,16 @@ def batch_size_of(model: keras.Model) -> int | None:
     return model.inputs[0].shape[0]
 
 
+def states_of(model: keras.Model) -> list[Any]:
+    """The variables that stateful layers go on from, which are not among ``model.variables``."""
+    layers = [one for one in model._flatten_layers() if getattr(one, "states", None)]
+    return [state for layer in layers for state in keras.tree.flatten(layer.states)]
+
+
 @contextmanager
 def fresh_states(model: keras.Model) -> Iterator[None]:
     """Within, every stateful layer starts from zeros; afterwards it has the states from before."""
-    layers = [one for one in model._flatten_layers() if getattr(one, "states", None)]
-    states = [state for layer in layers for state in keras.tree.flatten(layer.states)]
+    states = states_of(model)
     kept = [_to_numpy(state) for state in states]
     for state in states:
         state.assign(keras.ops.zeros_like(state))

@@ -6,6 +6,7 @@ A cause is named only where switching it off makes the trajectories agree.
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,6 +18,9 @@ from parity.layout import rows, torch_arrays
 from parity.training.comparison import Comparison
 from parity.training.experiment import Experiment, Recorded
 from parity.training.trajectory import TrainingBatch
+
+if TYPE_CHECKING:
+    from parity.training.theirs import KerasTraining
 
 MARGIN = 5
 """How many steps beyond the first difference a healed experiment has to agree."""
@@ -39,21 +43,27 @@ class Cause:
     switched_off: Callable[[Experiment], Experiment | None]
 
 
-def explain(experiment: Experiment, batches: Sequence[TrainingBatch], found: Comparison) -> str:
+def explain(
+    experiment: Experiment,
+    batches: Sequence[TrainingBatch],
+    found: Comparison,
+    theirs: "KerasTraining",
+) -> str:
     """Which known causes a difference has, and how large it is without each.
 
     Args:
         experiment: whose trajectories differ.
         batches: of all steps.
         found: the comparison that saw it.
+        theirs: Keras's training in it; trained again from its start.
     """
     assert found.first is not None
     kind, first = found.first
     some = batches[: first.step + MARGIN]
-    keras = {
-        drops: Recorded(experiment.start.training(experiment.model, "float64", drops))
-        for drops in (experiment.drops, False)
-    }
+    theirs.restart()
+    keras = {experiment.drops: Recorded(theirs)}
+    if experiment.drops:
+        keras[False] = Recorded(experiment.start.training(experiment.model, "float64", drops=False))
 
     def without(causes: Sequence[Cause]) -> Comparison:
         healed = _without(experiment, causes)

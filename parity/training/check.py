@@ -71,8 +71,11 @@ def compare_training(
 
     ours = under_their_names(model, theirs.spec_of(keras_model))
     experiment = Experiment(ours, KerasStart(keras_model, ours.spec))
-    in64 = experiment.compare(batches)
-    detail = _where(ours.spec, in64) + explain(experiment, batches, in64) if in64.first else ""
+    training = experiment.start.training(experiment.model, "float64")
+    in64 = experiment.compare(batches, theirs=training)
+    detail = ""
+    if in64.first:
+        detail = _where(ours.spec, in64) + explain(experiment, batches, in64, training)
     report = [*_rows(case, "float64", in64, detail)]
     in32 = None
     narrow = next(model.parameters()).dtype == torch.float32

@@ -15,6 +15,7 @@ from parity.keras_model import (
     fresh_states,
     keras,
     max_pooling_may_drop_masks,
+    states_of,
 )
 from parity.keras_noise import noise_shared
 from parity.layout import rows
@@ -70,6 +71,13 @@ class KerasTraining:
             self.model.compile(self.optimizer, make_loss(), jit_compile=plain)
             self.optimizer.build(list(self.trained.values()))
         self._compiled: Any = None
+        held = [*model.variables, *states_of(model), *self.optimizer.variables]
+        self._start = [(variable, _array(variable)) for variable in held]
+
+    def restart(self) -> None:
+        """Goes back to the start; the graph stays, for tracing it takes longer than many steps."""
+        for variable, value in self._start:
+            variable.assign(value)
 
     def weights(self) -> dict[str, Array]:
         """Every weight by path."""

@@ -12,6 +12,7 @@ from parity.results import ParityUnavailable
 from parity.training.batches import random_batches
 from parity.training.cases import TrainingCase, setting_cases, table_cases
 from parity.training.check import compare_training
+from parity.training.starts import KerasStart
 
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="the reference is Keras on TensorFlow")
@@ -170,6 +171,26 @@ def test_a_stateful_model_goes_on_from_batch_to_batch():
     model = SequenceClassifier(spec, "binary", optimizer="keras_adam", learning_rate=0.01)
     parity.copy_weights(twin, model)
     assert parity.compare(model, twin, training_steps=5).passed
+
+
+def test_a_restarted_training_takes_the_same_steps():
+    twin = keras.Sequential(
+        [
+            keras.Input((11, 3), batch_size=5),
+            keras.layers.BatchNormalization(),
+            keras.layers.LSTM(5, stateful=True, dropout=0.25, recurrent_dropout=0.25),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    rate: Any = keras.optimizers.schedules.CosineDecay(0.1, 7)
+    twin.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+    model = SequenceClassifier(parity.from_keras(twin).spec, "binary", optimizer="keras_adam")
+    training = KerasStart(twin, model.spec).training(model, "float64")
+    batches = random_batches(model, 3)
+    first = [training.step(batch, number) for number, batch in enumerate(batches)]
+    training.restart()
+    again = [training.step(batch, number) for number, batch in enumerate(batches)]
+    np.testing.assert_equal([step._asdict() for step in again], [step._asdict() for step in first])
 
 
 def test_frozen_layers_are_refused(model):
