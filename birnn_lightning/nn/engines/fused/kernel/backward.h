@@ -19,7 +19,7 @@ static void NAME(back_panel)(const NAME(BackwardTask) *task, int64_t rows, int64
         for (int64_t row = 0; row < rows; row++)
             a[row] = NAME(gates_of)(task, task->start + row, block + part);
         NAME(add_product)(NAME(in_pairs)(of) ? PAIRS : PLAIN, rows, 0, columns, sums, a,
-                          weights + part * step, depth);
+                          weights + part * step, depth, NAME(weights_are_far)(of));
         if (!factors && part + 1 < count) continue;
         for (int64_t row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++) {

@@ -11,7 +11,7 @@ INLINE void NAME(multiply_inputs)(const NAME(Task) *task, const int64_t *place, 
         a[row] = pairs ? task->input_pairs + row * NAME(paired_width)(of->input_size)
                        : NAME(input_at)(of, place[row]);
     NAME(add_product)(pairs ? PAIRS : PLAIN, rows, 0, columns, sums, a, weights,
-                      NAME(depth_of)(of, of->input_size));
+                      NAME(depth_of)(of, of->input_size), NAME(weights_are_far)(of));
 }
 
 INLINE void NAME(set_sums)(int64_t rows, int columns, ROW_SUMS *sums, const REAL *bias, int64_t stride)
@@ -55,7 +55,8 @@ INLINE void NAME(add_state)(const NAME(Task) *task, int kind, int64_t rows, int 
     }
     const REAL *a[MAX_TASK_ROWS];
     for (int64_t row = 0; row < rows; row++) a[row] = state + row * stride;
-    NAME(add_product)(kind, rows, column, columns, sums, a, weights, NAME(depth_of)(task->of, hidden));
+    NAME(add_product)(kind, rows, column, columns, sums, a, weights, NAME(depth_of)(task->of, hidden),
+                      NAME(weights_are_far)(task->of));
 }
 
 /* What every gate sees of the state: [row][unit][gate], for one gate [row][unit]. */

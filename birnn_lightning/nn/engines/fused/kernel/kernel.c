@@ -47,8 +47,11 @@
 enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256, LINE_BYTES = 64 };
 /* From here on an array is large: see `expect_large`. */
 enum { LARGE_BYTES = 16 << 20 };
-/* So much of a panel is used for all rows while it is in the nearest cache. */
-enum { DEPTH = 64 };
+/* So much of a panel is used for all rows while it is in the nearest cache: in depth, and in bytes of gate
+   gradients. */
+enum { DEPTH = 64, NEAR_BYTES = 16384 };
+/* Weights of a direction that are larger stay in a cache farther away: see `add_product`. */
+enum { FAR_BYTES = 1 << 20 };
 /* Larger input weights, by row, are read once for several steps: see `goes_ahead`. */
 enum { AHEAD_BYTES = 32768 };
 /* What the factors of a product are: see `add_outer`. */

@@ -17,6 +17,13 @@ typedef struct {
     REAL *inputs, *state, *candidate, *bias;
 } NAME(Packed);
 
+/* Whether the weights of a direction are too many for the nearer caches, in which each step looks for them. */
+INLINE int NAME(weights_are_far)(const Forward *of)
+{
+    const int64_t depth = NAME(depth_of)(of, of->input_size) + NAME(depth_of)(of, of->hidden_size);
+    return GATES[of->cell] * of->hidden_size * depth * (int64_t)sizeof(REAL) > FAR_BYTES;
+}
+
 INLINE int64_t NAME(panels_of_one_gate)(int64_t units) { return (units + COLUMNS - 1) / COLUMNS; }
 
 /* How many vectors of units a panel of one gate has. */

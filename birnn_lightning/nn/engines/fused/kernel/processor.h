@@ -29,7 +29,7 @@ INLINE void restore_float_mode(FloatMode mode) { (void)mode; }
 /* Asks for memory that is about to be used. */
 INLINE void prefetch(const void *from, int64_t bytes)
 {
-    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)from + at);
+    for (int64_t at = 0; at < bytes; at += LINE_BYTES) __builtin_prefetch((const char *)from + at);
 }
 
 /* Ends a task's streams: other threads may read what was stored. */

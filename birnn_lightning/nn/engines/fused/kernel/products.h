@@ -88,17 +88,25 @@ typedef void (*NAME(Product))(ROW_SUMS *, const REAL *const *, const REAL *, int
     {PRODUCTS_OF(PLAIN, rows), PRODUCTS_OF(BY_COLUMN, rows), PRODUCTS_OF_PAIRS(rows)},
 static const NAME(Product) NAME(PRODUCTS)[TILE_ROWS][KINDS][COLUMNS] = {EACH_TILE_ROWS(PRODUCTS)};
 
-/* sums[row][first + column] += a[row] W for the panel's columns and any number of rows. Advances `a`. */
+/* sums[row][first + column] += a[row] W for the panel's columns and any number of rows. Advances `a`. Of
+   weights that are `far` each tile asks for its share of those that come next; one or two tiles read them
+   too fast for that to help. */
 static void NAME(add_product)(
     int kind, int64_t rows, int first, int columns, ROW_SUMS *sums, const REAL **a,
-    const REAL *weights, int64_t depth)
+    const REAL *weights, int64_t depth, int far)
 {
     const int most = most_rows(columns);
+    const int64_t tiles = (rows + most - 1) / most;
     for (int64_t start = 0; start < depth; start += DEPTH) {
         const int64_t part = depth - start < DEPTH ? depth - start : DEPTH;
+        const int64_t bytes = part * columns * VECTOR_BYTES;
+        const int64_t share = far && tiles > 2 ? (bytes / tiles / LINE_BYTES + 1) * LINE_BYTES : 0;
+        const char *next = (const char *)weights + bytes;
         int tile;
         for (int64_t row = 0; row < rows; row += tile) {
             tile = tile_rows(rows - row, most);
+            prefetch(next, share);
+            next += share;
             NAME(PRODUCTS)[tile - 1][kind][columns - 1](
                 (ROW_SUMS *)((Vector *)(sums + row) + first), a + row, weights, part);
         }

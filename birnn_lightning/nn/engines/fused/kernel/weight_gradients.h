@@ -36,23 +36,31 @@ typedef void (*NAME(Outer))(
 static const NAME(Outer) NAME(OUTERS)[TILE_ROWS][COLUMNS] = {EACH_TILE_ROWS(OUTERS)};
 
 /* The outer products of `left` (count, n) and `blocks` gate blocks from `block` on; `to` (n, gates, padded)
-   takes them from its block number `at` on. */
+   takes them from its block number `at` on. Gate gradients that are multiplied with all of `left` are brought
+   together first, and what the next tile adds to is asked for. */
 static void NAME(outer_products)(const NAME(BackwardTask) *task, int64_t n, int block, int blocks,
                                  int at, REAL *to)
 {
+    enum { TOKENS = NEAR_BYTES / (COLUMNS * VECTOR_BYTES) };
     const int64_t stride = GATES[task->of->cell] * task->padded, vectors = blocks * task->units;
+    Vector near[TOKENS * COLUMNS];
     for (int64_t vector = 0; vector < vectors; vector += COLUMNS) {
         const int columns = vectors - vector < COLUMNS ? (int)(vectors - vector) : COLUMNS;
         REAL *column = to + at * task->padded + vector * LANES;
-        for (int64_t start = 0; start < task->count; start += DEPTH) {
-            const int64_t count = task->count - start < DEPTH ? task->count - start : DEPTH;
+        for (int64_t start = 0; start < task->count; start += TOKENS) {
+            const int64_t count = task->count - start < TOKENS ? task->count - start : TOKENS;
             const REAL *gates = task->gates + start * task->width + block * task->padded + vector * LANES;
+            for (int64_t k = 0; k < count; k++)
+                for (int lane = 0; lane < columns; lane++)
+                    near[k * columns + lane] = NAME(load)(gates + k * task->width + lane * LANES);
             int rows;
             for (int64_t first = 0; first < n; first += rows) {
                 rows = tile_rows(n - first, most_rows(columns));
+                for (int64_t row = first + rows; row < n && row < first + 2 * rows; row++)
+                    prefetch(column + row * stride, columns * VECTOR_BYTES);
                 NAME(OUTERS)[rows - 1][columns - 1](
-                    count, task->left + start * task->left_width + first, task->left_width, gates,
-                    task->width, column + first * stride, stride);
+                    count, task->left + start * task->left_width + first, task->left_width,
+                    (const REAL *)near, columns * LANES, column + first * stride, stride);
             }
         }
     }
@@ -104,7 +112,7 @@ static void NAME(input_gradient)(const NAME(BackwardTask) *task)
                 for (int64_t row = 0; row < rows; row++)
                     a[row] = NAME(gates_of)(task, first + row, block);
                 NAME(add_product)(NAME(in_pairs)(of) ? PAIRS : PLAIN, rows, 0, columns, sums, a,
-                                  weights + block * step, depth);
+                                  weights + block * step, depth, NAME(weights_are_far)(of));
             }
             for (int64_t row = 0; row < rows; row++) {
                 REAL *to = (REAL *)task->to->inputs + task->place[first + row] * size + from;
