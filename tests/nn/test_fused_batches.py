@@ -15,7 +15,7 @@ from birnn_lightning.nn.engines.fused.calls import MAX_CHUNK_ROWS
 from birnn_lightning.nn.specs import STATES, Recurrent
 from tests.nn.samples import INPUT, uniform
 from tests.nn.test_engines import Layers, pair, results
-from tests.nn.test_fused import CELLS, SMALL, assert_equals_scan, dropping, needs_a_compiler, spec
+from tests.nn.test_fused import CELLS, assert_equals_scan, dropping, needs_a_compiler, spec
 
 pytestmark = needs_a_compiler
 WIDE = 1601
@@ -27,7 +27,8 @@ def large_batch(fields: dict, rows: int, time: int) -> tuple[Layers, Tensor, Ten
     layers = [
         one._replace(
             state=tuple(
-                uniform(rows, SMALL, seed=31 + index) for index in range(len(STATES[one.spec.cell]))
+                uniform(rows, one.spec.hidden_size, seed=31 + index)
+                for index in range(len(STATES[one.spec.cell]))
             )
         )
         for one in pair(spec(**fields))
@@ -66,6 +67,18 @@ def test_input_products_of_several_steps_are_made_at_once(
 ) -> None:
     layers, inputs, mask = wide_batch(fields, WIDE)
     assert_equals_scan(dropping(layers, False, state), inputs, mask if masked else None)
+
+
+@pytest.mark.parametrize("fields", CELLS)
+def test_weights_that_are_read_from_afar(fields: dict) -> None:
+    """More than a mebibyte of them a direction, for so many rows that a step has several tiles."""
+    layers, inputs, mask = wide_batch({**fields, "hidden_size": 264}, 300, rows=13)
+    layers = [
+        one._replace(weights=one.weights._replace(weight_hh=one.weights.weight_hh / 10))
+        for one in layers
+    ]
+    assert all(8 * (264 + 300) * len(one.weights.weight_hh) > 2**20 for one in layers)
+    assert_equals_scan(layers, inputs, mask)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
