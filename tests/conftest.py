@@ -7,8 +7,10 @@ its kernels where there is no GPU; it must know before anything imports it.
 
 import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,11 +32,16 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
-# What the tests import is never garbage; walking through it takes a tenth of the time of a test
-# that makes much, such as one that traces in TensorFlow.
-gc.disable()
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What the tests import is never garbage, and is no longer looked through.
 
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
+    That takes a tenth of the time of a test that makes much, such as one that traces in TensorFlow.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -3,6 +3,7 @@
 import pytest
 
 from birnn_lightning.cli import main
+from birnn_lightning.imports import import_without_collections
 
 
 def assert_refused(capsys, arguments, *words):
@@ -46,6 +47,21 @@ def test_a_mistake_is_one_line(capsys, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, arguments, *words)
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_commands_are_imported_without_collections(tmp_path, monkeypatch):
+    imported = []
+
+    def spy(name):
+        imported.append(name)
+        return import_without_collections(name)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("birnn_lightning.cli.import_without_collections", spy)
+    for arguments in (["fit", "-c", "no.yaml"], ["predict", "--ckpt_path", "no.ckpt", "text"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    assert imported == ["birnn_lightning.cli.training", "birnn_lightning.cli.predict"]
 
 
 def test_debug_shows_the_traceback(tmp_path, monkeypatch):
