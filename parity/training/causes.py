@@ -63,7 +63,7 @@ def explain(
     theirs.restart()
     keras = {experiment.drops: Recorded(theirs)}
     if experiment.drops:
-        keras[False] = Recorded(experiment.start.training(experiment.model, "float64", drops=False))
+        keras[False] = Recorded(replace(experiment, drops=False).keras_training("float64"))
 
     def without(causes: Sequence[Cause]) -> Comparison:
         healed = _without(experiment, causes)

@@ -71,7 +71,7 @@ def compare_training(
 
     ours = under_their_names(model, theirs.spec_of(keras_model))
     experiment = Experiment(ours, KerasStart(keras_model, ours.spec))
-    training = experiment.start.training(experiment.model, "float64", experiment.drops)
+    training = experiment.keras_training("float64")
     in64 = experiment.compare(batches, theirs=training)
     detail = ""
     if in64.first:

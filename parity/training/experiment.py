@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from birnn_lightning.module import SequenceClassifier
 from parity.training.comparison import Comparison, compare_in_float32, compare_in_float64
 from parity.training.starts import KerasStart, our_training
 from parity.training.trajectory import Array, Step, Training, TrainingBatch
+
+if TYPE_CHECKING:
+    from parity.training.theirs import KerasTraining
 
 
 class Recorded:
@@ -49,6 +53,10 @@ class Experiment:
     keras_rates: bool = False
     drops: bool = True
 
+    def keras_training(self, dtype: str) -> "KerasTraining":
+        """Keras's training in ``dtype``, from its start."""
+        return self.start.training(self.model, dtype, self.drops)
+
     def compare(
         self,
         batches: Sequence[TrainingBatch],
@@ -62,7 +70,7 @@ class Experiment:
             dtype: ``"float64"`` or ``"float32"``.
             theirs: Keras's training; None makes a new one.
         """
-        theirs = theirs or self.start.training(self.model, dtype, self.drops)
+        theirs = theirs or self.keras_training(dtype)
         ours = self._ours(dtype)
         if dtype == "float64":
             moved = self._ours(dtype, moved=True)
