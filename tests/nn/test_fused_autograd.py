@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from birnn_lightning import BiGRUClassifier
 from birnn_lightning.nn.engines import ENGINES, Outcome
+from birnn_lightning.nn.engines.fused import passes, run_whole
 from birnn_lightning.nn.engines.fused.calls import padded_size, saved_values
-from tests.nn.samples import MASKS, features
+from tests.nn.samples import MASKS, features, uniform
 from tests.nn.test_engines import FLOAT64_TOLERANCE, Layers, alone, pair, results
 from tests.nn.test_fused import CELLS, needs_a_compiler, spec
 
@@ -84,6 +87,37 @@ def test_what_the_way_back_needs_is_freed_with_the_saved_tensors() -> None:
     assert torch.equal(plain[0], torch.autograd.grad(loss, weight)[0])
     with pytest.raises(RuntimeError, match="second time"):
         torch.autograd.grad(loss, weight)
+
+
+class Operations(TorchDispatchMode):
+    """What torch is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("fields", CELLS)
+@pytest.mark.parametrize("threads", [1, 4])
+def test_gradients_of_weights_are_taken_as_the_kernel_writes_them(
+    fields: dict, threads: int
+) -> None:
+    """Neither copied nor brought into another order; summed where tasks share the rows."""
+    layer, size = alone(spec(**fields, hidden_size=16))[0], 16
+    shape = len(layer.weights.weight_hh), size
+    weights = layer.weights._replace(weight_ih=uniform(*shape, seed=71))
+    wanted = [one.requires_grad_() for one in weights if one is not None]
+    with mock.patch.object(passes, "thread_count", return_value=threads):
+        sequence = run_whole([layer._replace(weights=weights)], uniform(2, 7, size, seed=72), None)
+        gradient = torch.ones_like(sequence)
+        with Operations() as during:
+            sequence.backward(gradient)
+    assert set(during.names) <= {"new_empty", "empty_like", "sum", "detach"}
+    assert during.names.count("sum") == (len(wanted) if threads > 1 else 0)
 
 
 def test_training_after_inference_mode() -> None:

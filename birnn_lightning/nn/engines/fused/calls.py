@@ -102,7 +102,8 @@ class Backward(ctypes.Structure):
         ("projected", c_void_p),
         ("weight_ih", c_void_p),
         ("weight_hh", c_void_p),
-        ("bias", c_void_p),
+        ("bias_ih", c_void_p),
+        ("bias_hh", c_void_p),
         ("initial_h", c_void_p),
         ("initial_c", c_void_p),
     )
@@ -118,11 +119,6 @@ def cell_number(spec: Recurrent) -> int:
     """The kernel's number of a spec's cell."""
     before = spec.cell == "gru" and not spec.reset_after
     return CELLS.index("gru reset before" if before else spec.cell)
-
-
-def gate_blocks(spec: Recurrent) -> int:
-    """Blocks of the gradient of a token."""
-    return load_library("float32").birnn_gate_blocks(cell_number(spec))
 
 
 def saved_values(spec: Recurrent) -> int:

@@ -9,15 +9,16 @@ from torch import Tensor
 
 from birnn_lightning.nn.engines.autocast import without_autocast
 from birnn_lightning.nn.engines.differentiation import once_differentiable
-from birnn_lightning.nn.engines.fused.calls import Backward, call_backward, gate_blocks, pointer
-from birnn_lightning.nn.engines.fused.layout import (
-    block_gates,
-    from_blocks,
-    state_block_gates,
+from birnn_lightning.nn.engines.fused.calls import (
+    Backward,
+    call_backward,
+    padded_size,
+    pointer,
 )
 from birnn_lightning.nn.engines.fused.passes import Kept, Operands, Outputs, Run, compute, prepare
-from birnn_lightning.nn.specs import Recurrent
 
+BY_CHUNK = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+"""Operands whose gradients are sums over rows: each chunk of the rows has its own."""
 _T = TypeVar("_T", Operands, Kept)
 
 
@@ -43,13 +44,14 @@ def run_backward(
     forwards = list(map(run.structure, run.specs, directions, kept))
     structures, gradients, offset = [], [], 0
     for spec, operands, needs, forward in zip(run.specs, directions, needed, forwards, strict=True):
-        found = empty_gradients(run, spec, operands, needs, chunks)
+        found = empty_gradients(operands, needs, chunks)
         structure = Backward(
             inputs=pointer(found.inputs),
             projected=pointer(found.projected),
             weight_ih=pointer(found.weight_ih),
             weight_hh=pointer(found.weight_hh),
-            bias=pointer(found.bias_ih),
+            bias_ih=pointer(found.bias_ih),
+            bias_hh=pointer(found.bias_hh),
             initial_h=pointer(found.initial_h),
             initial_c=pointer(found.initial_c),
             **outputs.pointers(spec, offset),
@@ -59,56 +61,36 @@ def run_backward(
         gradients.append(found)
         offset += spec.hidden_size
     call_backward(run.steps.structure(), structures, run.dtype, chunks, threads)
-    return [
-        torch_gradients(*one) for one in zip(run.specs, directions, needed, gradients, strict=True)
-    ]
+    return [summed(*one, chunks) for one in zip(directions, gradients, strict=True)]
 
 
-def empty_gradients(
-    run: Run, spec: Recurrent, operands: Operands, needs: Operands, chunks: int
-) -> Operands:
-    """What the kernel writes, in its own layout; None where a gradient is not wanted."""
-    like, padded, gates = operands.weight_hh, run.padded(spec), len(block_gates(spec))
-    weight_ih = None
+def empty_gradients(operands: Operands, needs: Operands, chunks: int) -> Operands:
+    """What the kernel writes; None where a gradient is not wanted, and of dropout's factors."""
 
-    def room(operand: Tensor | None, needed: object) -> Tensor | None:
-        return None if operand is None or not needed else torch.empty_like(operand)
+    def room(name: str) -> Tensor | None:
+        operand = getattr(operands, name)
+        if operand is None or not getattr(needs, name) or name == "factor":
+            return None
+        if name not in BY_CHUNK:
+            return torch.empty_like(operand)
+        *sizes, last = operand.shape
+        whole = padded_size(last, operand.dtype) if sizes else last
+        return operand.new_empty(*([chunks] if chunks > 1 else []), *sizes, whole)
 
-    if operands.inputs is not None and needs.weight_ih:
-        weight_ih = like.new_empty(chunks, operands.inputs.shape[2], gates, padded)
-    return Operands(
-        inputs=room(operands.inputs, needs.inputs),
-        projected=room(operands.projected, needs.projected),
-        weight_ih=weight_ih,
-        weight_hh=like.new_empty(chunks, spec.hidden_size, gates, padded)
-        if needs.weight_hh
-        else like.new_empty(0),
-        bias_ih=like.new_empty(chunks, gate_blocks(spec), padded),
-        bias_hh=None,
-        factor=None,
-        initial_h=room(operands.initial_h, needs.initial_h),
-        initial_c=room(operands.initial_c, needs.initial_c),
-    )
+    return Operands._make(map(room, Operands._fields))
 
 
-def torch_gradients(
-    spec: Recurrent, operands: Operands, needs: Operands, found: Operands
-) -> Operands:
-    """The kernel's gradients in the layout of the operands."""
+def summed(operands: Operands, found: Operands, chunks: int) -> Operands:
+    """The gradients that the kernel wrote by chunk, in the shapes of the operands."""
 
-    def weight(by_chunk: Tensor, order: list[int]) -> Tensor:
-        return from_blocks(spec, by_chunk.sum(0).permute(1, 2, 0), order)
+    def whole(name: str) -> Tensor:
+        gradient = getattr(found, name)
+        gradient = gradient.sum(0) if chunks > 1 else gradient
+        size = getattr(operands, name).shape[-1]
+        return gradient if gradient.shape[-1] == size else gradient[..., :size]
 
-    assert found.bias_ih is not None
-    bias, order = found.bias_ih.sum(0), block_gates(spec)
-    bias_ih = bias_hh = from_blocks(spec, bias[: len(order)], order)
-    if spec.cell == "gru" and spec.reset_after:
-        bias_hh = from_blocks(spec, bias[1:], state_block_gates(spec))
     return found._replace(
-        weight_ih=None if found.weight_ih is None else weight(found.weight_ih, order),
-        weight_hh=weight(found.weight_hh, state_block_gates(spec)) if needs.weight_hh else None,
-        bias_ih=None if operands.bias_ih is None else bias_ih,
-        bias_hh=None if operands.bias_hh is None else bias_hh,
+        **{name: whole(name) for name in BY_CHUNK if getattr(found, name) is not None}
     )
 
 

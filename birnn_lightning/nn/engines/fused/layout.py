@@ -1,4 +1,4 @@
-"""Weights and their gradients between torch's layout and the kernel's gate blocks.
+"""Weights in the kernel's gate blocks.
 
 The kernel's blocks stand in the order of `block_gates`, each padded to whole vectors of units.
 """
@@ -17,12 +17,6 @@ def block_gates(spec: Recurrent) -> list[int]:
     return [2, 0, 1] if spec.cell == "gru" else list(range(len(cell_of(spec).gates)))
 
 
-def state_block_gates(spec: Recurrent) -> list[int]:
-    """Torch's number of the gate in each block that the recurrent weights are multiplied with."""
-    apart = spec.cell == "gru" and spec.reset_after  # the candidate has two sums, and so two blocks
-    return [0, 1, 2] if apart else block_gates(spec)
-
-
 def to_blocks(spec: Recurrent, weight: Tensor, padded: int) -> Tensor:
     """``(gate * hidden, features)`` to the kernel's blocks ``(gate * padded, features)``."""
     blocks = weight.unflatten(0, (-1, spec.hidden_size))
@@ -30,13 +24,6 @@ def to_blocks(spec: Recurrent, weight: Tensor, padded: int) -> Tensor:
     if order != sorted(order):
         blocks = blocks[order]
     return pad(blocks, (0, 0, 0, padded - spec.hidden_size)).flatten(0, 1)
-
-
-def from_blocks(spec: Recurrent, blocks: Tensor, order: list[int]) -> Tensor:
-    """``(gate, padded, ...)`` to ``(gate * hidden, ...)``; ``order`` has each block's gate."""
-    if order != sorted(order):
-        blocks = blocks[[order.index(gate) for gate in range(len(order))]]
-    return blocks[:, : spec.hidden_size].flatten(0, 1)
 
 
 def project(

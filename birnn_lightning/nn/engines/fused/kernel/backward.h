@@ -112,6 +112,14 @@ INLINE void NAME(backward_steps)(const int cell, NAME(BackwardTask) *task)
     NAME(flush)(task);
 }
 
+/* The gradient of a bias (chunks, gates * hidden) of one gate, if it is wanted. */
+static void NAME(put_bias)(const NAME(BackwardTask) *task, void *to, int64_t chunk, int block, int gate)
+{
+    const Forward *of = task->of;
+    const int64_t at = (chunk * GATES[of->cell] + gate) * of->hidden_size;
+    if (to) memcpy((REAL *)to + at, task->bias + block * task->padded, of->hidden_size * sizeof(REAL));
+}
+
 /* Runs a share of the rows back, as task number `chunk`. `workspace` is as large as `backward_workspace`
    says. */
 static void NAME(backward_task)(const Batch *batch, const Backward *to, const REAL *state_weights,
@@ -120,7 +128,7 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     const Forward *of = to->of;
     const int64_t hidden = of->hidden_size, units = vectors_of(hidden, LANES);
     const int64_t padded = units * LANES, rows = share_size(batch, share), chunk = share.first;
-    const int64_t width = GATES[of->cell] * padded, blocks = GATE_BLOCKS[of->cell];
+    const int64_t blocks = GATE_BLOCKS[of->cell];
     NAME(BackwardTask) task = {.batch = batch, .to = to, .of = of, .state_weights = state_weights,
                                .input_weights = input_weights, .rows = rows, .units = units,
                                .padded = padded};
@@ -132,18 +140,13 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
     task.gate_pairs = task.gates + BLOCK_TOKENS * task.width;
     task.pair_width = NAME(in_pairs)(of) ? NAME(paired_width)(blocks * padded) + LANES : 0;
     task.left = task.gate_pairs + BLOCK_TOKENS * task.pair_width;
-    task.left_width = larger_of(of->input_size, hidden) + LANES;
-    task.bias = (REAL *)to->bias + chunk * blocks * padded;
+    task.bias = task.left + BLOCK_TOKENS * NAME(left_width)(of);
     memset(workspace, 0, 2 * rows * padded * sizeof(REAL));
     memset(task.bias, 0, blocks * padded * sizeof(REAL));
-    if (to->weight_ih) {
-        task.weight_ih = (REAL *)to->weight_ih + chunk * of->input_size * width;
-        memset(task.weight_ih, 0, of->input_size * width * sizeof(REAL));
-    }
-    if (to->weight_hh) {
-        task.weight_hh = (REAL *)to->weight_hh + chunk * hidden * width;
-        memset(task.weight_hh, 0, hidden * width * sizeof(REAL));
-    }
+    const int64_t weights = chunk * GATES[of->cell] * hidden;
+    if (to->weight_ih)
+        task.weight_ih = (REAL *)to->weight_ih + weights * NAME(padded_size)(of->input_size);
+    if (to->weight_hh) task.weight_hh = (REAL *)to->weight_hh + weights * padded;
     for (int64_t index = 0; index < rows; index++) {
         task.row[index] = share_row(batch, share, index);
         if (to->inputs) {
@@ -164,13 +167,17 @@ static void NAME(backward_task)(const Batch *batch, const Backward *to, const RE
         NAME(copy_state)(to->initial_h, hidden, task.h, padded, task.row[index], index, hidden);
         NAME(copy_state)(to->initial_c, hidden, task.c, padded, task.row[index], index, hidden);
     }
+    for (int gate = 0; gate < GATES[of->cell]; gate++) {
+        const int after = of->cell == GRU_RESET_AFTER;
+        NAME(put_bias)(&task, to->bias_ih, chunk, gate, INPUT_GATES[of->cell][gate]);
+        NAME(put_bias)(&task, to->bias_hh, chunk, gate + after, state_gate_of(of->cell, gate));
+    }
 }
 
 /* Numbers of REAL that `backward_task` needs for a share of `rows`. */
 static int64_t NAME(backward_workspace)(const Forward *of, int64_t rows, int64_t padded)
 {
-    const int64_t left = larger_of(of->input_size, of->hidden_size) + LANES;
     const int64_t gates = GATE_BLOCKS[of->cell] * padded;
     const int64_t pairs = NAME(in_pairs)(of) ? NAME(paired_width)(gates) + LANES : 0;
-    return 3 * rows * padded + BLOCK_TOKENS * (gates + LANES + pairs + left);
+    return 3 * rows * padded + BLOCK_TOKENS * (gates + LANES + pairs + NAME(left_width)(of)) + gates;
 }

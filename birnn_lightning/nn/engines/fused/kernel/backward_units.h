@@ -19,8 +19,8 @@ typedef struct {
     int64_t width;           /* a vector more than the blocks have, so that tokens share no cache lines */
     REAL *gate_pairs;        /* of bfloat16: (BLOCK_TOKENS, pair_width), the same rounded */
     int64_t pair_width;
-    REAL *left;              /* (BLOCK_TOKENS, left_width): what a weight was multiplied with, token by token */
-    int64_t left_width;
+    REAL *left;              /* what weights were multiplied with: see `left_at` */
+    int flushed;             /* whether the weights' gradients have been begun */
 } NAME(BackwardTask);
 
 /* Gate block number `block` of an entry, as the products take it. */
@@ -29,6 +29,19 @@ INLINE const REAL *NAME(gates_of)(const NAME(BackwardTask) *task, int64_t entry,
     if (NAME(in_pairs)(task->of))
         return task->gate_pairs + entry * task->pair_width + block * task->padded / 2;
     return task->gates + entry * task->width + block * task->padded;
+}
+
+/* Numbers that `left` has of an entry. */
+INLINE int64_t NAME(left_width)(const Forward *of)
+{
+    const int64_t size = larger_of(of->input_size, of->hidden_size);
+    return NAME(panels_of_one_gate)(vectors_of(size, LANES)) * COLUMNS * LANES;
+}
+
+/* What weights were multiplied with at an entry, as panels: [panel][BLOCK_TOKENS][COLUMNS][lane]. */
+INLINE REAL *NAME(left_at)(const NAME(BackwardTask) *task, int64_t panel, int64_t entry)
+{
+    return task->left + (panel * BLOCK_TOKENS + entry) * COLUMNS * LANES;
 }
 
 /* The gradients of one gate's sums of a group of rows: written, and added to the bias's. */

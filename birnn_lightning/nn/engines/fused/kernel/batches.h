@@ -93,6 +93,7 @@ INLINE int tile_rows(int64_t rest, int most)
 }
 
 INLINE int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
+INLINE int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* How many vectors of `lanes` numbers hold `size` of them. */
 INLINE int64_t vectors_of(int64_t size, int64_t lanes) { return (size + lanes - 1) / lanes; }
@@ -106,5 +107,4 @@ static const int GATE_BLOCKS[] = {1, 4, 4, 3};
 static const int SAVED[] = {1, 5, 4, 4};
 static const int SAVED_TOGETHER[] = {1, 4, 4, 2};
 
-int birnn_gate_blocks(int64_t cell) { return GATE_BLOCKS[cell]; }
 int birnn_saved_values(int64_t cell) { return SAVED[cell]; }

@@ -44,7 +44,7 @@
 #define PARALLEL_FOR(count)
 #endif
 
-enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256, LINE_BYTES = 64 };
+enum { COLUMNS = 4, MAX_TASK_ROWS = 64, BLOCK_TOKENS = 256, LINE_BYTES = 64, PAGE_BYTES = 4096 };
 /* From here on an array is large: see `expect_large`. */
 enum { LARGE_BYTES = 16 << 20 };
 /* So much of a panel is used for all rows while it is in the nearest cache: in depth, and in bytes of gate

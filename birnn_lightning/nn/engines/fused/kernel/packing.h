@@ -10,7 +10,16 @@ static const int STATE_GATES[][COLUMNS] = {{0}, {0, 1, 2, 3}, {0, 1, 2}, {0, 1}}
 static const int STATE_GATE_COUNT[] = {1, 4, 3, 2};
 static const int STATE_COLUMN[] = {0, 0, 1, 1};
 enum { CANDIDATE = 2 };
+
+/* The gate of the recurrent weights whose gradient is block number `block`; with reset_after the block after
+   that. */
+INLINE int state_gate_of(int64_t cell, int block)
+{
+    return cell == GRU_RESET_AFTER ? STATE_GATES[cell][block] : INPUT_GATES[cell][block];
+}
 #endif
+
+INLINE int64_t NAME(padded_size)(int64_t size) { return vectors_of(size, LANES) * LANES; }
 
 typedef struct {
     int64_t units;   /* vectors of units */
@@ -120,11 +129,16 @@ static void NAME(pack_backward)(const Forward *of, const REAL *weights, REAL *to
         for (int64_t k = 0; k < depth; k++) {
             const int64_t unit = pairs ? 2 * k : k;
             const REAL *row = weights + (order[block] * hidden + unit) * width + first;
-            const REAL *next = unit + 1 < hidden ? row + width : NULL;
-            for (int64_t lane = 0; lane < columns * LANES; lane++) {
-                const REAL weight = first + lane < width ? row[lane] : 0;
-                const REAL second = pairs && next && first + lane < width ? next[lane] : 0;
-                *to++ = pairs ? NAME(pair)(weight, second) : weight;
+            for (int column = 0; column < columns; column++, to += LANES) {
+                const int64_t at = column * LANES, rest = width - first - at;
+                Vector weight = NAME(load_some)(row + at, rest);
+                if (pairs) {
+                    Vector next = {0};
+                    if (unit + 1 < hidden) next = NAME(load_some)(row + width + at, rest);
+                    for (int lane = 0; lane < LANES; lane++)
+                        weight[lane] = NAME(pair)(weight[lane], next[lane]);
+                }
+                NAME(store)(to, weight);
             }
         }
 }
