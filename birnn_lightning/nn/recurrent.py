@@ -135,17 +135,17 @@ class RecurrentLayer(Layer):
         Raises:
             ValueError: the requested engine cannot run it.
         """
-        demand = Demand(tokens, masked, self._any_wants_memory)
-        return self._choose(self._weight_hh.device.type, demand)
+        return self._choose(self._weight_hh.device.type, tokens, masked)
 
     def check_engine(self) -> None:
         """Raises ValueError where the requested engine cannot run this layer on any machine."""
         self._choose(None)
 
-    def _choose(self, device: str | None, demand: Demand | None = None) -> EngineChoice:
+    def _choose(self, device: str | None, tokens: int = 0, masked: bool = False) -> EngineChoice:
         of = self.requested_engine, self.training, device, self._weight_hh.dtype
         choice = self._choices.get(of)
         if choice is None:
+            demand = Demand(tokens, masked, self._any_wants_memory) if device else None
             choice = choose_engine([cell for _, _, cell in self.cells()], *of, demand)
             if device == "cpu":  # elsewhere the batch matters, and what torch is set to
                 self._choices[of] = choice

@@ -118,9 +118,8 @@ def _run(directions: Sequence[Direction], inputs: Tensor | Unread, mask: Tensor 
     bfloat16 = rounds_factors(directions, inputs)
     with without_autocast("cpu"):
         call, operands = _prepared(directions, inputs, mask, bfloat16)
-        tensors = [tensor for one in operands for tensor in one]
-        trained = (one is not None and one.requires_grad for one in tensors)
-        if torch.is_grad_enabled() and any(trained):
+        if torch.is_grad_enabled() and any(map(_is_trained, operands)):
+            tensors = (tensor for one in operands for tensor in one)
             outputs = Outputs(*Recurrence.apply(call, *tensors))
         else:
             before = inputs.passes if isinstance(inputs, Pending) else ()
@@ -128,6 +127,10 @@ def _run(directions: Sequence[Direction], inputs: Tensor | Unread, mask: Tensor 
         if call.dtype == inputs.dtype:
             return outputs
         return Outputs(*[None if one is None else one.to(inputs.dtype) for one in outputs])
+
+
+def _is_trained(operands: Operands) -> bool:
+    return any(one is not None and one.requires_grad for one in operands)
 
 
 def _prepared(
