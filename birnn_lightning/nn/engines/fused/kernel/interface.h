@@ -43,14 +43,14 @@ typedef struct {
 } Layer;
 
 /* The gradients of one direction; `of` is what ran forward. What is NULL is not wanted. Those of weights and
-   biases stand apart by chunk: they are yet to be summed. Rows of weights end with their last vector. */
+   biases stand apart by chunk: they are yet to be summed. Rows of weights are padded to whole vectors. */
 typedef struct {
     const Forward *of;
     const void *outputs;             /* as far apart as those of the forward pass; NULL: zero */
     const void *final_h, *final_c;   /* likewise */
     void *inputs;                    /* by place, input_size apart, zero without a token */
     void *projected;                 /* (tokens, gates, padded), zero in the padding */
-    void *weight_ih;                 /* (chunks, gates * hidden, padded input_size) */
+    void *weight_ih;                 /* (chunks, gates * hidden, input_size padded) */
     void *weight_hh;                 /* (chunks, gates * hidden, padded) */
     void *bias_ih, *bias_hh;         /* (chunks, gates * hidden) */
     void *initial_h, *initial_c;     /* (rows, hidden) */

@@ -72,12 +72,17 @@ static void NAME(outer_products)(const NAME(BackwardTask) *task, int block, int6
         for (int64_t unit = 0; unit < hidden; unit += UNITS) {
             const REAL *gates = task->gates + start * task->width + block * task->padded + unit;
             const int columns = NAME(panel_columns)(task->units, unit / UNITS);
-            for (int64_t k = 0; k < count && apart; k++)
-                for (int lane = 0; lane < columns; lane++)
-                    near[k * COLUMNS + lane] = NAME(load)(gates + k * task->width + lane * LANES);
-            NAME(outer_rows)(task, start, count, apart ? (const REAL *)near : gates,
-                             apart ? UNITS : task->width, smaller_of(hidden - unit, UNITS), vectors,
-                             to + unit * vectors * LANES);
+            int64_t gates_width = task->width;
+            if (apart) {
+                for (int64_t k = 0; k < count; k++)
+                    for (int column = 0; column < columns; column++)
+                        near[k * COLUMNS + column] =
+                            NAME(load)(gates + k * gates_width + column * LANES);
+                gates = (const REAL *)near;
+                gates_width = UNITS;
+            }
+            NAME(outer_rows)(task, start, count, gates, gates_width, smaller_of(hidden - unit, UNITS),
+                             vectors, to + unit * vectors * LANES);
         }
         start += TOKENS;
     } while (start < task->count);
@@ -98,7 +103,8 @@ INLINE void NAME(put_left)(const NAME(BackwardTask) *task, int64_t k, const REAL
 /* The entry that is asked for while number `k` is put into the panels. */
 INLINE int64_t NAME(entry_ahead)(const NAME(BackwardTask) *task, int64_t k)
 {
-    return smaller_of(k + 4, task->count - 1);
+    enum { ENTRIES_AHEAD = 4 };
+    return smaller_of(k + ENTRIES_AHEAD, task->count - 1);
 }
 
 /* What the recurrent weights of a gate saw at entry `k`: the state, or of GRU_RESET_BEFORE's candidate (r h). */
