@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.autograd import forward_ad
 from torch.nn.modules.module import register_module_forward_hook
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from birnn_lightning import SequenceClassifier
@@ -25,6 +24,7 @@ from tests.nn.graph_samples import (
     recorded,
     recording_of,
 )
+from tests.nn.operations import Operations
 from tests.nn.samples import CLASSES, HIDDEN, INPUT, TIME
 
 pytestmark = pytest.mark.usefixtures("launches")
@@ -76,27 +76,15 @@ def test_checkpoints_run_as_ever() -> None:
     close(gradients(ours), gradients(theirs))
 
 
-class Counter(TorchDispatchMode):
-    """How many operations ran."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
 def test_counters_see_every_operation() -> None:
     model = classifier().eval()
     for step in range(5):
         with torch.no_grad():
             model(batch(step).inputs)
     before = recording_of(model).launched
-    with Counter() as counter, torch.no_grad():
+    with Operations() as during, torch.no_grad():
         model(batch(5).inputs)
-    assert counter.count > TIME
+    assert len(during.names) > TIME
     assert recording_of(model).launched == before
 
 

@@ -7,13 +7,13 @@ from unittest import mock
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from birnn_lightning import BiGRUClassifier
 from birnn_lightning.nn.engines import ENGINES, Outcome
 from birnn_lightning.nn.engines.fused import passes, run_whole
 from birnn_lightning.nn.engines.fused.calls import padded_size, saved_values
+from tests.nn.operations import Operations
 from tests.nn.samples import MASKS, features, uniform
 from tests.nn.test_engines import FLOAT64_TOLERANCE, Layers, alone, pair, results
 from tests.nn.test_fused import CELLS, needs_a_compiler, spec
@@ -87,18 +87,6 @@ def test_what_the_way_back_needs_is_freed_with_the_saved_tensors() -> None:
     assert torch.equal(plain[0], torch.autograd.grad(loss, weight)[0])
     with pytest.raises(RuntimeError, match="second time"):
         torch.autograd.grad(loss, weight)
-
-
-class Operations(TorchDispatchMode):
-    """What torch is asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.append(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize("fields", CELLS)
